@@ -1,0 +1,33 @@
+//! Validated data that every room shares: names, contexts, projects, releases, observations.
+//!
+//! In: strings and trees from outside, parsed once. Out: types that cannot hold a wrong name.
+//! No I/O here, no clock, no randomness.
+
+mod context;
+mod image;
+mod labels;
+mod names;
+mod observed;
+mod project;
+mod release;
+mod template;
+
+pub use context::{
+    Artifacts, Confirm, Context, Defaults, Destructive, Host, HostKeyCheck, Origin, Ports, Proxy,
+    Safety, SafetyLevel, Ssh, Tls, Upstreams,
+};
+pub use image::{Blob, Image, ImageState};
+pub use labels::Labels;
+pub use names::{
+    ContextName, Digest, HostName, NameError, ProjectName, ReleaseId, ServiceName, StackKey,
+};
+pub use observed::{Claim, ContainerObserved, HostObserved, Observed, RunState, Store};
+pub use project::{
+    Build, Condition, Dependency, FileMount, Ingress, MountKind, NamedNetwork, NamedVolume,
+    NetworkAttachment, Placement, PortPublication, Project, Service, ServiceMount, UpdateOrder,
+};
+pub use release::{
+    PortTable, ProjectState, ProxyFile, Release, ReleaseService, ReleaseStatus, Replica, Route,
+    Upstream,
+};
+pub use template::Template;

@@ -1,0 +1,274 @@
+//! A Compose project after loading, merging and normalising (spec §8).
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::{ProjectName, ServiceName, Template, Tls};
+
+/// A loaded project: what the planner and the builder need, typed.
+///
+/// The canonical tree that `webpods config` prints stays in `compose`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Project {
+    /// Resolved by spec §7.2.
+    pub name: ProjectName,
+    /// The folder relative paths are relative to, absolute.
+    pub working_dir: PathBuf,
+    /// Services with an active profile, in file order.
+    pub services: IndexMap<ServiceName, Service>,
+    /// Networks by key, `default` included when a service uses it.
+    pub networks: IndexMap<String, NamedNetwork>,
+    /// Named volumes by key.
+    pub volumes: IndexMap<String, NamedVolume>,
+    /// What was understood but cannot be carried out as written, one line each.
+    pub warnings: Vec<String>,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its key.
+    pub name: ServiceName,
+    /// `image:`, as written.
+    pub image: Option<String>,
+    /// `build:`.
+    pub build: Option<Build>,
+    /// `platform:`.
+    pub platform: Option<String>,
+    /// `deploy.replicas`, else `scale`, else 1 (spec §8.2).
+    pub replicas: u32,
+    /// `x-placement` (spec §8.3).
+    pub placement: Placement,
+    /// `x-ingress` (spec §11.3); a list is allowed.
+    pub ingress: Vec<Ingress>,
+    /// Everything else of the container, in the Engine's form: command, environment, limits,
+    /// health check, user labels, … The planner adds image, labels, mounts, networks and ports.
+    pub template: Template,
+    /// `volumes:` and `tmpfs:`.
+    pub mounts: Vec<ServiceMount>,
+    /// `configs:` and `secrets:` with their content.
+    pub files: Vec<FileMount>,
+    /// Networks by key in priority order. Empty with `network_mode`.
+    pub networks: IndexMap<String, NetworkAttachment>,
+    /// `network_mode:` as written.
+    pub network_mode: Option<String>,
+    /// `ports:` that the user publishes themselves.
+    pub ports: Vec<PortPublication>,
+    /// `depends_on:`; an ordering hint within the project (spec §8.1).
+    pub depends_on: IndexMap<ServiceName, Dependency>,
+    /// `container_name:`.
+    pub container_name: Option<String>,
+    /// `stop_grace_period`, default 10 s.
+    pub stop_grace: Duration,
+    /// A health check is defined and not disabled.
+    pub healthcheck: bool,
+    /// `deploy.update_config.parallelism`; 0 means all at once.
+    pub parallelism: u32,
+    /// `deploy.update_config.order`, when written.
+    pub update_order: Option<UpdateOrder>,
+    /// `x-rollout: {strategy: …}`, the script `rollout/<strategy>.lua`; `rolling` by default.
+    pub rollout: String,
+}
+
+/// `build:`. Paths are absolute.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    /// The context folder, or a URL.
+    pub context: String,
+    /// Relative to the context or absolute.
+    pub dockerfile: Option<String>,
+    /// The Dockerfile's text.
+    pub dockerfile_inline: Option<String>,
+    /// Build arguments; none: taken from the environment.
+    pub args: IndexMap<String, Option<String>>,
+    /// The stage to build.
+    pub target: Option<String>,
+    /// Image labels.
+    pub labels: IndexMap<String, String>,
+    /// `--network`.
+    pub network: Option<String>,
+    /// Extra tags.
+    pub tags: Vec<String>,
+    /// Pull base images always.
+    pub pull: bool,
+    /// Ignore the build cache.
+    pub no_cache: bool,
+    /// `cache_from`.
+    pub cache_from: Vec<String>,
+    /// `platforms`.
+    pub platforms: Vec<String>,
+    /// `host:ip` pairs.
+    pub extra_hosts: Vec<String>,
+}
+
+/// `x-placement` (spec §8.3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Placement {
+    /// Eligible hosts by name; none means all of the context.
+    pub hosts: Option<Vec<String>>,
+    /// The script `placement/<strategy>.lua`.
+    pub strategy: String,
+    /// Most replicas on one host.
+    pub max_per_host: Option<u32>,
+    /// Fewest eligible hosts.
+    pub min_hosts: Option<u32>,
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self {
+            hosts: None,
+            strategy: "spread".to_owned(),
+            max_per_host: None,
+            min_hosts: None,
+        }
+    }
+}
+
+/// `x-ingress` (spec §11.3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ingress {
+    /// The domain.
+    pub host: String,
+    /// The container's port.
+    pub port: u16,
+    /// Probed before traffic is switched, and by the proxy afterwards.
+    pub health_path: Option<String>,
+    /// Over the context's `proxy.tls`.
+    pub tls: Option<Tls>,
+}
+
+/// Where a mount's content comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum MountKind {
+    /// A key of [`Project::volumes`].
+    Volume { key: String },
+    /// A volume without a name.
+    Anonymous,
+    /// A path. `in_project` paths are shipped to remote hosts and mounted read-only; others are
+    /// paths of the host.
+    Bind {
+        source: PathBuf,
+        in_project: bool,
+        create_host_path: bool,
+    },
+    /// Memory.
+    Tmpfs,
+}
+
+/// One entry of `volumes:` or `tmpfs:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ServiceMount {
+    /// What is mounted.
+    #[serde(flatten)]
+    pub kind: MountKind,
+    /// The path inside the container.
+    pub target: String,
+    /// `:ro`.
+    pub read_only: bool,
+    /// Remaining options in the Engine's `Mount` form (`BindOptions`, `VolumeOptions`,
+    /// `TmpfsOptions`), when any were written.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, serde_json::Value>,
+}
+
+/// A config or secret mounted as a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FileMount {
+    /// The key of the config or secret.
+    pub key: String,
+    /// The path inside the container.
+    pub target: String,
+    /// The bytes; redacted wherever they are shown when `secret`.
+    pub content: Vec<u8>,
+    /// From `secrets:`.
+    pub secret: bool,
+    /// Permission bits, default 0444.
+    pub mode: u32,
+    /// Owner, when written.
+    pub uid: Option<u32>,
+    /// Group, when written.
+    pub gid: Option<u32>,
+}
+
+/// How a service is attached to a network.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NetworkAttachment {
+    /// Aliases besides the service's name.
+    pub aliases: Vec<String>,
+    /// A static address.
+    pub ipv4_address: Option<String>,
+    /// A static address.
+    pub ipv6_address: Option<String>,
+}
+
+/// One entry of `ports:`, long form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PortPublication {
+    /// The container's port.
+    pub target: u16,
+    /// The host's port; none: the engine picks one.
+    pub published: Option<u16>,
+    /// The host's address.
+    pub host_ip: Option<String>,
+    /// `tcp`, `udp` or `sctp`.
+    pub protocol: String,
+}
+
+/// `depends_on` of one service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// When the dependent may start.
+    pub condition: Condition,
+    /// False: a missing dependency only warns.
+    pub required: bool,
+}
+
+/// When a dependency counts as ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// It was started.
+    ServiceStarted,
+    /// Its health check passes.
+    ServiceHealthy,
+    /// It exited with 0.
+    ServiceCompletedSuccessfully,
+}
+
+/// `deploy.update_config.order`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateOrder {
+    /// The new container runs before the old one stops.
+    StartFirst,
+    /// The old container stops before the new one starts.
+    StopFirst,
+}
+
+/// An entry of the top-level `networks:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NamedNetwork {
+    /// `name:` as written by the user; none: webpods names it after context, project and key.
+    pub name: Option<String>,
+    /// Exists already; never created or removed.
+    pub external: bool,
+    /// The Engine's create body without name and our labels (`Driver`, `Internal`, `IPAM`, …).
+    pub body: serde_json::Value,
+}
+
+/// An entry of the top-level `volumes:`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NamedVolume {
+    /// `name:` as written by the user; none: webpods names it after context, project and key.
+    pub name: Option<String>,
+    /// Exists already; never created or removed.
+    pub external: bool,
+    /// The Engine's create body without name and our labels (`Driver`, `DriverOpts`, …).
+    pub body: serde_json::Value,
+}
