@@ -11,6 +11,7 @@
 //! - `apply` walks a plan through the step scripts; `engine` is the one facade over all of it.
 //! - `report` is the only room that prints.
 
+pub mod apply;
 pub mod error;
 pub mod event;
 pub mod model;
