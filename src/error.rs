@@ -181,29 +181,40 @@ pub fn near_miss<'a>(
     wrong: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    // Nobody mistypes hundreds of characters, and the table below grows with the length.
+    if wrong.len() > 200 {
+        return None;
+    }
     let limit = (wrong.chars().count() / 3).max(1) + usize::from(wrong.len() > 3);
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= 200)
         .map(|candidate| (distance(wrong, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// Levenshtein distance over characters, case folded.
+/// Edit distance over characters, case folded; swapping two neighbours counts as one edit.
 fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.to_lowercase().chars().collect();
     let b: Vec<char> = b.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+    table[0] = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        table[i][0] = i;
+        for j in 1..=b.len() {
+            let substituted = table[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = substituted
+                .min(table[i - 1][j] + 1)
+                .min(table[i][j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(table[i - 2][j - 2] + 1);
+            }
+            table[i][j] = best;
         }
     }
-    row[b.len()]
+    table[a.len()][b.len()]
 }
 
 #[cfg(test)]
@@ -215,6 +226,7 @@ mod tests {
         let keys = ["environment", "image", "build"];
         assert_eq!(near_miss("enviroment", keys), Some("environment"));
         assert_eq!(near_miss("imgae", keys), Some("image"));
+        assert_eq!(near_miss("wbe", ["web"]), Some("web"));
         assert_eq!(near_miss("volumes", keys), None);
     }
 

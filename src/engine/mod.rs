@@ -1,0 +1,3 @@
+//! The one facade: load, observe, plan, guard, apply. `cli` and `lab` call this and nothing below.
+
+pub mod select;
