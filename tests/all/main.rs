@@ -1,3 +1,7 @@
 //! Every test that needs no engine and no host, in one binary.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up must fail"
+)]
 
 mod architecture;
