@@ -1,3 +1,4 @@
 //! The one facade: load, observe, plan, guard, apply. `cli` and `lab` call this and nothing below.
 
+pub mod merge;
 pub mod select;
