@@ -3,6 +3,7 @@
 //! In: strings and trees from outside, parsed once. Out: types that cannot hold a wrong name.
 //! No I/O here, no clock, no randomness.
 
+pub mod content;
 mod context;
 mod image;
 mod labels;

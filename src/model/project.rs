@@ -185,6 +185,7 @@ pub struct FileMount {
     /// The path inside the container.
     pub target: String,
     /// The bytes; redacted wherever they are shown when `secret`.
+    #[serde(with = "super::content")]
     pub content: Vec<u8>,
     /// From `secrets:`.
     pub secret: bool,

@@ -316,7 +316,7 @@ pub enum FileSource {
     /// A file or folder of the project, absolute.
     Local(std::path::PathBuf),
     /// The bytes themselves.
-    Content(Vec<u8>),
+    Content(#[serde(with = "crate::model::content")] Vec<u8>),
 }
 
 impl StepKind {
