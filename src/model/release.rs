@@ -107,6 +107,9 @@ pub struct ReleaseService {
     pub image: Image,
     /// Digest of its configuration, image excluded.
     pub config: Digest,
+    /// Digests of the project's own files it mounts, by local path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub binds: BTreeMap<std::path::PathBuf, Digest>,
     /// Its replicas by number.
     pub replicas: Vec<Replica>,
 }

@@ -221,7 +221,9 @@ pub enum StepKind {
         body: Box<Template>,
         /// Further networks to connect before the start: name → endpoint settings.
         networks: BTreeMap<String, serde_json::Value>,
-        /// A container to rename or remove first because it is in the way (same name, not running).
+        /// The engine's identifier of a stopped container that has the name this one gets. It is
+        /// renamed to `<name>-<first 12 of its id>` first, so that undoing can start it again; its
+        /// `remove` step names it by identifier.
         replaces: Option<String>,
     },
     /// Wait until a started container is ready.
@@ -301,8 +303,14 @@ pub struct HttpProbe {
 pub struct StagedFile {
     /// Absolute path on the host; the name holds the content's digest.
     pub path: String,
-    /// Permission bits.
+    /// Permission bits of [`FileSource::Content`]; other sources keep the bits they have.
     pub mode: u32,
+    /// Owner, when the service names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Group, when the service names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
     /// Where the bytes come from: a local file, or the content itself.
     pub source: FileSource,
     /// Secret content is never shown.
