@@ -12,6 +12,7 @@
 //! - `report` is the only room that prints.
 
 pub mod apply;
+pub mod config;
 pub mod engine;
 pub mod error;
 pub mod event;
