@@ -192,7 +192,7 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..10 {
             let before = format!("*a{}, ", level - 1).repeat(9);
-            text.push_str(&format!("a{level}: &a{level} [{before}]\n"));
+            text += &format!("a{level}: &a{level} [{before}]\n");
         }
         assert!(parse(&text).is_err());
     }
