@@ -189,11 +189,13 @@ mod tests {
 
     #[test]
     fn an_alias_bomb_is_refused() {
-        let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
-        for level in 1..10 {
-            let before = format!("*a{}, ", level - 1).repeat(9);
-            text += &format!("a{level}: &a{level} [{before}]\n");
-        }
+        let lines: Vec<String> = (1..10)
+            .map(|level| {
+                let before = format!("*a{}, ", level - 1).repeat(9);
+                format!("a{level}: &a{level} [{before}]\n")
+            })
+            .collect();
+        let text = format!("a0: &a0 [x, x, x, x]\n{}", lines.concat());
         assert!(parse(&text).is_err());
     }
 }
