@@ -18,3 +18,4 @@ pub mod error;
 pub mod event;
 pub mod model;
 pub mod plan;
+pub mod remote;
