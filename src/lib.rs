@@ -16,6 +16,7 @@ pub mod config;
 pub mod engine;
 pub mod error;
 pub mod event;
+pub mod image;
 pub mod model;
 pub mod plan;
 pub mod remote;

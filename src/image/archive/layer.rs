@@ -1,0 +1,99 @@
+//! One member on its way into the store: decompressed when it is compressed, hashed both ways.
+
+use std::io::{self, Read, Write};
+
+use flate2::read::MultiGzDecoder;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Result;
+use crate::image::Store;
+use crate::model::{Blob, Digest};
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+
+/// A stored member: what its bytes were in the archive, and what is in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stored {
+    /// sha256 as it was in the archive.
+    pub(super) raw: Digest,
+    /// The uncompressed content.
+    pub(super) blob: Blob,
+}
+
+/// Stores a member; its end must be reached within `size` raw bytes.
+pub(super) fn store(store: &Store, member: impl Read) -> Result<Stored> {
+    let mut member = Hashing {
+        inner: member,
+        hash: Sha256::new(),
+    };
+    let mut writer = store.writer()?;
+    let failed = |error: io::Error| store.write_error(&error);
+
+    let mut start = [0; 4];
+    let mut got = 0;
+    while got < start.len() {
+        match member.read(&mut start[got..]).map_err(damaged)? {
+            0 => break,
+            n => got += n,
+        }
+    }
+    let start = &start[..got];
+    {
+        let mut whole = io::Read::chain(start, &mut member);
+        if start.starts_with(GZIP) {
+            copy(&mut MultiGzDecoder::new(&mut whole), &mut writer, failed)?;
+        } else if start.starts_with(ZSTD) {
+            let mut decoder = zstd::stream::read::Decoder::new(&mut whole).map_err(damaged)?;
+            copy(&mut decoder, &mut writer, failed)?;
+        } else {
+            copy(&mut whole, &mut writer, failed)?;
+        }
+        // A decoder may stop before the last byte; the raw digest covers all of them.
+        io::copy(&mut whole, &mut io::sink()).map_err(damaged)?;
+    }
+    Ok(Stored {
+        raw: Digest::from_hash(member.hash.finalize()),
+        blob: writer.finish()?,
+    })
+}
+
+/// As `io::copy`, telling a source that cannot be read from a store that cannot be written.
+fn copy(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    write_failed: impl Fn(io::Error) -> crate::error::Error,
+) -> Result<()> {
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => to.write_all(&buffer[..n]).map_err(&write_failed)?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(damaged(error)),
+        }
+    }
+}
+
+pub(super) fn damaged(error: io::Error) -> crate::error::Error {
+    let mut said = crate::error::Error::user("the archive is damaged or incomplete");
+    // The reason is often one level down, in what a stream of ours reported.
+    match error.into_inner() {
+        Some(inner) => said = said.cause(inner),
+        None => said = said.cause("it cannot be read to its end"),
+    }
+    said
+}
+
+struct Hashing<R> {
+    inner: R,
+    hash: Sha256,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.hash.update(&buffer[..n]);
+        Ok(n)
+    }
+}

@@ -1,0 +1,210 @@
+//! The members of an archive: documents in memory, everything else in the store.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use super::layer::{self, Stored};
+use crate::error::{Error, Explain, Result};
+use crate::image::Store;
+use crate::image::manifest::LARGEST_DOCUMENT;
+use crate::model::{Blob, Digest};
+
+/// More members than any image has: 127 layers with three files each, attestations, indexes.
+const MOST_MEMBERS: usize = 20_000;
+/// Larger than any layer: 1 TiB.
+const LARGEST_MEMBER: u64 = 1 << 40;
+/// How far links may lead to links.
+const LONGEST_CHAIN: usize = 8;
+
+enum Member {
+    /// `manifest.json`, `index.json`, `<id>.json`, …
+    Document(Vec<u8>),
+    Stored(Stored),
+    /// A path within the archive.
+    Link(String),
+}
+
+/// Everything an archive holds, by path.
+pub(super) struct Members<'a> {
+    store: &'a Store,
+    by_path: HashMap<String, Member>,
+}
+
+impl<'a> Members<'a> {
+    /// Reads an archive to its end.
+    pub(super) fn read(store: &'a Store, archive: impl Read) -> Result<Self> {
+        let mut by_path = HashMap::new();
+        let mut documents = 0;
+        let mut archive = tar::Archive::new(archive);
+        for entry in archive.entries().map_err(layer::damaged)? {
+            let mut entry = entry.map_err(layer::damaged)?;
+            let path = within("", &entry.path_bytes())?;
+            if by_path.len() >= MOST_MEMBERS {
+                return Err(Error::user(format!(
+                    "the archive has more than {MOST_MEMBERS} members; that is no image"
+                )));
+            }
+            let size = entry.size();
+            let kind = entry.header().entry_type();
+            let member = if kind.is_dir() || kind.is_pax_global_extensions() {
+                continue;
+            } else if kind.is_symlink() || kind.is_hard_link() {
+                let target = entry.link_name_bytes().unwrap_or_default();
+                // A symlink's target is relative to its folder, a hard link's to the archive.
+                let base = if kind.is_symlink() { folder(&path) } else { "" };
+                Member::Link(within(base, &target)?)
+            } else if !kind.is_file() {
+                return Err(Error::user(format!(
+                    "the archive holds `{path}`, which is neither a file, a folder nor a link"
+                )));
+            } else if size > LARGEST_MEMBER {
+                return Err(Error::user(format!(
+                    "the archive says that `{path}` has {size} bytes; no layer is that large"
+                )));
+            } else if is_document(&path) {
+                documents += size;
+                if documents > LARGEST_DOCUMENT * 4 || size > LARGEST_DOCUMENT {
+                    return Err(Error::user(format!(
+                        "the archive's documents are too large at `{path}`: {documents} bytes"
+                    )));
+                }
+                let mut bytes = Vec::new();
+                entry.read_to_end(&mut bytes).map_err(layer::damaged)?;
+                check_length(&path, bytes.len() as u64, size)?;
+                Member::Document(bytes)
+            } else {
+                Member::Stored(stored(store, &path, &mut entry, size)?)
+            };
+            by_path.insert(path, member);
+        }
+        Ok(Self { store, by_path })
+    }
+
+    fn find(&self, path: &str) -> Result<Option<&Member>> {
+        let mut path = within("", path.as_bytes())?;
+        for _ in 0..LONGEST_CHAIN {
+            match self.by_path.get(&path) {
+                Some(Member::Link(target)) => path.clone_from(target),
+                found => return Ok(found),
+            }
+        }
+        Err(Error::user(format!(
+            "the archive's links at `{path}` lead in a circle"
+        )))
+    }
+
+    /// The uncompressed content of a member.
+    pub(super) fn blob(&self, path: &str) -> Result<Blob> {
+        match self.find(path)? {
+            Some(Member::Stored(stored)) => Ok(stored.blob.clone()),
+            Some(Member::Document(bytes)) => self.store.put(bytes),
+            _ => Err(missing(path)),
+        }
+    }
+
+    /// A document, when it is there.
+    pub(super) fn document(&self, path: &str) -> Result<Option<Vec<u8>>> {
+        Ok(match self.find(path)? {
+            Some(Member::Document(bytes)) => Some(bytes.clone()),
+            Some(Member::Stored(stored)) => Some(self.store.read_small(&stored.blob.digest)?),
+            _ => None,
+        })
+    }
+
+    /// Whether something is stored under this path.
+    pub(super) fn has(&self, path: &str) -> bool {
+        matches!(self.find(path), Ok(Some(_)))
+    }
+}
+
+/// The error for a member that another one names.
+pub(super) fn missing(path: &str) -> Error {
+    Error::user(format!(
+        "the archive is incomplete: it names `{path}` and does not hold it"
+    ))
+}
+
+fn stored(store: &Store, path: &str, entry: &mut impl Read, size: u64) -> Result<Stored> {
+    let named = path
+        .strip_prefix("blobs/sha256/")
+        .and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok());
+    if let Some(digest) = &named {
+        let blob = Blob {
+            digest: digest.clone(),
+            size,
+        };
+        if store.holds(&blob) {
+            // The bytes are here, verified when they came; the archive's copy is skipped.
+            store.touch(digest);
+            let raw = digest.clone();
+            return Ok(Stored { raw, blob });
+        }
+    }
+    let mut counted = Counted { inner: entry, n: 0 };
+    let stored = layer::store(store, &mut counted)?;
+    check_length(path, counted.n, size)?;
+    match named {
+        Some(digest) if digest != stored.raw => Err(Error::user(format!(
+            "the archive is damaged: `{path}` has digest `{}`",
+            stored.raw
+        ))),
+        _ => Ok(stored),
+    }
+}
+
+fn check_length(path: &str, got: u64, size: u64) -> Result<()> {
+    if got == size {
+        return Ok(());
+    }
+    Err(Error::user(format!(
+        "the archive is incomplete: `{path}` ends after {got} of {size} bytes"
+    )))
+}
+
+fn is_document(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    std::path::Path::new(name).extension() == Some("json".as_ref())
+        || matches!(name, "json" | "VERSION" | "repositories" | "oci-layout")
+}
+
+fn folder(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+/// `path` relative to `base`, without `.` and `..`; it must stay within the archive.
+fn within(base: &str, path: &[u8]) -> Result<String> {
+    let text = std::str::from_utf8(path)
+        .explain(|| "the archive holds a name that is not UTF-8".to_owned())?;
+    let outside = || {
+        Error::user(format!(
+            "the archive is refused: {text:?} leads outside of it"
+        ))
+    };
+    if text.starts_with('/') || text.contains('\0') {
+        return Err(outside());
+    }
+    let mut parts: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
+    for part in text.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => {
+                parts.pop().ok_or_else(outside)?;
+            }
+            part => parts.push(part),
+        }
+    }
+    Ok(parts.join("/"))
+}
+
+struct Counted<R> {
+    inner: R,
+    n: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.n += n as u64;
+        Ok(n)
+    }
+}

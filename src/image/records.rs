@@ -1,0 +1,100 @@
+//! What the store remembers of images: which engine image, source or reference became which image.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::error::{Explain, Result};
+use crate::model::{Digest, Image};
+
+/// What an image is remembered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Key<'a> {
+    /// The identifier an engine gave it.
+    Engine(&'a str),
+    /// The fingerprint of the build inputs.
+    Source(&'a Digest),
+    /// What a Compose file calls it: the last one built or pulled here.
+    Reference(&'a str),
+}
+
+impl Key<'_> {
+    fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Engine(id) => ("engine", id),
+            Self::Source(digest) => ("source", digest.as_str()),
+            Self::Reference(name) => ("reference", name),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    version: u32,
+    key: String,
+    image: Image,
+}
+
+impl Store {
+    /// References and identifiers come from outside, so the file is named by their digest.
+    fn record_path(&self, key: Key) -> PathBuf {
+        let (folder, name) = key.parts();
+        let name = Digest::of(name.as_bytes());
+        self.root()
+            .join("images")
+            .join(folder)
+            .join(format!("{}.json", name.hex()))
+    }
+
+    /// Remembers an image under a key.
+    pub(super) fn remember(&self, key: Key, image: &Image) -> Result<()> {
+        let record = Record {
+            version: 1,
+            key: key.parts().1.to_owned(),
+            image: image.clone(),
+        };
+        let json = serde_json::to_vec_pretty(&record)
+            .explain(|| format!("image `{}` cannot be recorded", image.reference))?;
+        self.write_file(&self.record_path(key), &json)
+    }
+
+    /// The image remembered under a key, blobs present or not. What cannot be read is forgotten:
+    /// it can be made again.
+    pub(super) fn recall(&self, key: Key) -> Option<Image> {
+        let bytes = fs::read(self.record_path(key)).ok()?;
+        let record: Record = serde_json::from_slice(&bytes).ok()?;
+        (record.version == 1 && record.key == key.parts().1).then_some(record.image)
+    }
+
+    /// As [`Store::recall`], and only when all its blobs are here.
+    pub(super) fn recall_complete(&self, key: Key) -> Option<Image> {
+        self.recall(key).filter(|image| self.complete(image))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest;
+    use super::*;
+
+    #[test]
+    fn images_are_recalled_by_key_and_forgotten_when_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path()).unwrap();
+        let image = manifest::tests::image(&store, &[b"layer"]);
+        let key = Key::Reference("../../etc/passwd:latest\n");
+        assert_eq!(store.recall(key), None);
+        store.remember(key, &image).unwrap();
+        assert_eq!(store.recall_complete(key).as_ref(), Some(&image));
+        assert_eq!(store.recall(Key::Engine("../../etc/passwd:latest\n")), None);
+
+        fs::remove_file(store.path(&image.layers[0].digest)).unwrap();
+        assert_eq!(store.recall_complete(key), None);
+        assert_eq!(store.recall(key), Some(image));
+
+        fs::write(store.record_path(key), b"{ half").unwrap();
+        assert_eq!(store.recall(key), None);
+    }
+}
