@@ -20,3 +20,4 @@ pub mod image;
 pub mod model;
 pub mod plan;
 pub mod remote;
+pub mod state;
