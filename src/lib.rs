@@ -20,4 +20,5 @@ pub mod image;
 pub mod model;
 pub mod plan;
 pub mod remote;
+pub mod report;
 pub mod state;
