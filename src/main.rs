@@ -1,7 +1,1 @@
-//! The `webpods` command.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    webpods::cli::main()
-}
+fn main() {}
