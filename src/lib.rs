@@ -2,7 +2,7 @@
 //!
 //! A tour of the house, in the order a command passes through it:
 //!
-//! - [`cli`](crate) parses arguments, one file per verb, and calls the engine.
+//! - [`cli`] parses arguments, one file per verb, and calls the engine.
 //! - `config` finds `.webpods/` and loads the context; `compose` loads the project.
 //! - `remote` keeps one ssh connection per host; `docker` speaks the Engine API over it; `image`
 //!   knows blobs; `state` keeps releases, lock and journal on the hosts.
@@ -12,6 +12,7 @@
 //! - `report` is the only room that prints.
 
 pub mod apply;
+pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod error;
@@ -20,5 +21,6 @@ pub mod image;
 pub mod model;
 pub mod plan;
 pub mod remote;
+pub mod report;
 pub mod script;
 pub mod state;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `webpods` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    webpods::cli::main()
+}

@@ -257,6 +257,18 @@ fn an_inventory_is_needed() {
 }
 
 #[test]
+fn a_shown_context_reads_back_unchanged() {
+    use crate::config::{show, to_yaml};
+    for text in [FULL.to_owned(), with("safety: { level: guarded }\n")] {
+        let context = read(&text).unwrap();
+        let shown = show(&context);
+        assert_eq!(read(&to_yaml(&shown).unwrap()).unwrap(), context);
+        let again = from_lua(shown, "staging.lua", &context.name).unwrap();
+        assert_eq!(again, context);
+    }
+}
+
+#[test]
 fn lua_tables_are_read_by_the_same_rules() {
     let name = "dynamic".parse().unwrap();
     let table = json!({

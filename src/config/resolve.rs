@@ -94,7 +94,7 @@ fn choose(workspace: &Workspace, flag: Option<&str>) -> Result<(ContextName, Sou
     Err(Error::user("no context was chosen and there is no default")
         .cause(format!(
             "`.webpods/config.yml` has no `default_context`, and no context is called `dev`; \
-             there are: {}",
+             the contexts are {}",
             names(workspace)
         ))
         .hint(format!(
@@ -131,10 +131,11 @@ fn unknown(workspace: &Workspace, name: &ContextName, source: Source) -> Error {
             })
             .hint("write a starting set with `webpods init`");
     }
-    error.hint(format!(
-        "there are: {}; a new one is the file `.webpods/contexts/{name}.yml`",
-        names(workspace)
-    ))
+    error
+        .cause(format!("the contexts are {}", names(workspace)))
+        .hint(format!(
+            "choose one of them with `-c`, or write `.webpods/contexts/{name}.yml`"
+        ))
 }
 
 fn names(workspace: &Workspace) -> String {

@@ -7,6 +7,7 @@ use serde_saphyr::{Location, Options, Spanned, UserMessageFormatter};
 
 use super::decode::Problem;
 use super::tree::{Entry, Node, Position, Tree};
+use crate::error::{Error, Result};
 
 /// Parses one document. An empty one is [`Tree::Null`].
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
@@ -29,6 +30,14 @@ fn read(text: &str, options: Options) -> Result<Node, serde_saphyr::Error> {
             node,
         )
     })
+}
+
+/// A JSON tree as YAML text.
+///
+/// # Errors
+/// The tree cannot be written as YAML.
+pub fn to_yaml(value: &serde_json::Value) -> Result<String> {
+    serde_saphyr::to_string(value).map_err(|error| Error::user("cannot print as YAML").cause(error))
 }
 
 /// The crate's message for users, except where it can be said better.

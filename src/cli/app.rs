@@ -1,0 +1,157 @@
+//! What every verb works with: settings resolved once.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::Global;
+use crate::config::{self, Resolved, Workspace};
+use crate::error::{Error, Explain, Result, near_miss};
+use crate::event::Events;
+use crate::model::{Context, HostName, Origin};
+use crate::report::Report;
+
+/// One invocation: where it runs, what was asked for, and how to answer.
+#[derive(Debug)]
+pub struct App {
+    /// The working folder.
+    pub cwd: PathBuf,
+    /// The environment; variables that are not UTF-8 are left out.
+    pub environment: BTreeMap<String, String>,
+    /// The global flags.
+    pub global: Global,
+    /// Where output goes.
+    pub report: Report,
+    workspace: OnceLock<Workspace>,
+    resolved: OnceLock<Resolved>,
+}
+
+impl App {
+    pub(super) fn new(global: Global, report: Report) -> Result<Self> {
+        let cwd = env::current_dir().explain(|| "the working folder cannot be used")?;
+        let environment = env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Ok(Self {
+            cwd,
+            environment,
+            global,
+            report,
+            workspace: OnceLock::new(),
+            resolved: OnceLock::new(),
+        })
+    }
+
+    /// The folder that relative paths and the search for `.webpods/` start from:
+    /// `--project-directory`, else the working folder.
+    #[must_use]
+    pub fn start(&self) -> PathBuf {
+        match &self.global.project_directory {
+            Some(folder) => self.cwd.join(folder),
+            None => self.cwd.clone(),
+        }
+    }
+
+    /// `.webpods/` and what it lists.
+    ///
+    /// # Errors
+    /// See [`Workspace::discover`].
+    pub fn workspace(&self) -> Result<&Workspace> {
+        if let Some(workspace) = self.workspace.get() {
+            return Ok(workspace);
+        }
+        let found = Workspace::discover(&self.start())?;
+        Ok(self.workspace.get_or_init(|| found))
+    }
+
+    /// The context of this command and how it was chosen. The line about a default context
+    /// (spec §4.2) is printed when this is first called.
+    ///
+    /// # Errors
+    /// See [`config::resolve`].
+    pub fn resolved(&self) -> Result<&Resolved> {
+        if let Some(resolved) = self.resolved.get() {
+            return Ok(resolved);
+        }
+        let flag = self.global.context.as_deref();
+        let resolved = config::resolve(self.workspace()?, flag, &|path| self.load_lua(path))?;
+        if let Some(line) = config::one_liner(&resolved) {
+            self.report.line(&line);
+        }
+        Ok(self.resolved.get_or_init(|| resolved))
+    }
+
+    /// The context of this command.
+    ///
+    /// # Errors
+    /// See [`App::resolved`].
+    pub fn context(&self) -> Result<&Context> {
+        Ok(&self.resolved()?.context)
+    }
+
+    /// Runs a Lua context file.
+    pub(super) fn load_lua(&self, path: &Path) -> Result<serde_json::Value> {
+        let _ = &self.report;
+        Err(Error::user(format!(
+            "`{}` cannot be loaded: contexts in Lua are not there yet",
+            path.display()
+        )))
+    }
+
+    /// The hosts that `--hosts` names, in inventory order; all of the context without it.
+    ///
+    /// # Errors
+    /// A host that the context does not have.
+    pub fn hosts(&self) -> Result<Vec<HostName>> {
+        let context = self.context()?;
+        let names: Vec<&str> = context
+            .hosts
+            .iter()
+            .map(|host| host.name.as_str())
+            .collect();
+        for wanted in &self.global.hosts {
+            if !names.contains(&wanted.as_str()) {
+                let error = Error::user(format!(
+                    "host {wanted:?} is not in context `{}`{}",
+                    context.name,
+                    near_miss(wanted, names.iter().copied())
+                        .map(|near| format!("; did you mean `{near}`?"))
+                        .unwrap_or_default()
+                ));
+                return Err(error.cause(format!("its hosts are {}", names.join(", "))));
+            }
+        }
+        let all = self.global.hosts.is_empty();
+        Ok(context
+            .hosts
+            .iter()
+            .filter(|host| {
+                all || self
+                    .global
+                    .hosts
+                    .iter()
+                    .any(|name| host.name.as_str() == name)
+            })
+            .map(|host| host.name.clone())
+            .collect())
+    }
+
+    /// Where the command is run from (spec §5.4).
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        config::origin(self.global.from, &self.environment)
+    }
+
+    /// Who runs the command, for releases and locks.
+    #[must_use]
+    pub fn author(&self) -> String {
+        config::author(self.origin(), &self.environment)
+    }
+
+    /// Where events go.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        self.report.events()
+    }
+}

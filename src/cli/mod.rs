@@ -1,0 +1,130 @@
+//! The command line: one file per verb with its arguments, help text and run.
+//!
+//! In: arguments and environment, read once. Out: an exit code. Parser types never leave this
+//! room; nothing is started (no runtime, no Lua) before the arguments are understood.
+
+mod app;
+mod completion;
+mod context;
+mod global;
+mod init;
+mod not_yet;
+
+use std::env;
+use std::ffi::OsString;
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::error::{Error, Explain, Kind, Result};
+use crate::report::{self, Report};
+pub use app::App;
+use global::Global;
+
+/// Runs Docker Compose apps on any number of servers, over plain SSH.
+#[derive(Debug, Parser)]
+#[command(
+    name = "webpods",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = AFTER_HELP,
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const AFTER_HELP: &str = "\
+Start with `webpods init`, then `webpods diff` and `webpods up`.
+Exit codes: 0 done, 1 wrong input, 2 wrong command line, 3 refused by safety rules, 4 rollout
+failed and was undone, 5 rollout needs attention, 6 locked, 7 hosts unreachable, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::Init),
+    #[command(subcommand)]
+    Context(context::Context),
+    Completion(completion::Completion),
+}
+
+/// Parses the arguments, runs the verb, and reports how it ended.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let (global, verb) = match parse(&arguments) {
+        Ok(parsed) => parsed,
+        Err(code) => return code,
+    };
+    let report = Report::new(global.look());
+    let result = App::new(global, report.clone()).and_then(|app| dispatch(verb, &app));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&report, &error),
+    }
+}
+
+fn dispatch(verb: Verb, app: &App) -> Result<()> {
+    match verb {
+        Verb::Init(_) => init::Init::run(app),
+        Verb::Context(verb) => verb.run(app),
+        Verb::Completion(verb) => verb.run(app),
+    }
+}
+
+/// Runs a verb that talks to hosts.
+#[expect(dead_code, reason = "the first verb that talks to hosts uses it")]
+fn block_on(verb: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .explain(|| "cannot start")?
+        .block_on(verb)
+}
+
+fn fail(report: &Report, error: &Error) -> ExitCode {
+    // A command in a container that exited with a status has said itself what went wrong.
+    if !matches!(error.kind(), Kind::Status(_)) || !error.message().is_empty() {
+        report.error(error);
+    }
+    ExitCode::from(error.kind().exit_code())
+}
+
+/// The complete command, global flags included at every level.
+fn command() -> clap::Command {
+    global::spread(Cli::command())
+}
+
+fn parse(arguments: &[OsString]) -> std::result::Result<(Global, Verb), ExitCode> {
+    let parsed = command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| {
+            let global = Global::collect(&matches);
+            Cli::from_arg_matches(&matches).map(|cli| (global, cli.verb))
+        });
+    parsed.map_err(|error| refuse(arguments, &error))
+}
+
+fn refuse(arguments: &[OsString], error: &clap::Error) -> ExitCode {
+    if let Some(answer) = not_yet::answer(arguments, error) {
+        let report = Report::new(report::Look::default());
+        return fail(&report, &answer);
+    }
+    report::usage(error);
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(Kind::Usage.exit_code()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        command().debug_assert();
+    }
+}

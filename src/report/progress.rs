@@ -1,0 +1,184 @@
+//! Events as they come: live lines on a terminal, plain lines in a log, JSON lines for programs.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::{Format, Report, bytes, clean, seconds};
+use crate::event::Event;
+use crate::model::HostName;
+
+/// How often a spinner turns.
+const TICK: Duration = Duration::from_millis(120);
+
+/// What is being drawn.
+#[derive(Debug)]
+pub(super) struct Progress {
+    /// None: nothing is drawn live.
+    live: Option<MultiProgress>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    steps: BTreeMap<usize, ProgressBar>,
+    ships: BTreeMap<HostName, Ship>,
+}
+
+/// One host's upload.
+#[derive(Debug)]
+struct Ship {
+    bar: Option<ProgressBar>,
+    /// The last quarter that was told as a plain line.
+    quarter: u64,
+}
+
+impl Progress {
+    pub fn new(live: bool) -> Self {
+        Self {
+            live: live.then(MultiProgress::new),
+            state: Mutex::default(),
+        }
+    }
+
+    /// Runs `print` while nothing is drawn.
+    pub fn suspended<T>(&self, print: impl FnOnce() -> T) -> T {
+        match &self.live {
+            Some(live) => live.suspend(print),
+            None => print(),
+        }
+    }
+
+    fn bar(&self, template: &str) -> Option<ProgressBar> {
+        let bar = self.live.as_ref()?.add(ProgressBar::no_length());
+        // A template of ours that does not parse would only cost its decoration.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(TICK);
+        Some(bar)
+    }
+}
+
+/// Shows one event.
+pub(super) fn show(report: &Report, event: Event) {
+    if report.format() == Format::Json {
+        report.stderr_json(&event);
+        return;
+    }
+    let paint = report.inner.err;
+    match event {
+        Event::Warning { message } => report.warn(&message),
+        Event::Notice { message } => report.line(&clean(&message)),
+        Event::StageStarted { stage, steps } => {
+            report.detail(&format!("{} ({steps} steps)", clean(&stage)));
+        }
+        Event::StepStarted { step, host, title } => started(report, step, host.as_ref(), &title),
+        Event::StepFinished {
+            step,
+            host,
+            title,
+            milliseconds,
+            error,
+        } => {
+            finished(report, step, host.as_ref());
+            let time = paint.dim(&seconds(milliseconds));
+            let what = place(host.as_ref(), &title);
+            match error {
+                None => report.line(&format!("{} {what}  {time}", paint.green("✔"))),
+                Some(error) => {
+                    let error = paint.red(clean(&error).trim_end());
+                    report.line(&format!("{} {what}  {time}  {error}", paint.red("✘")));
+                }
+            }
+        }
+        Event::Shipping {
+            host,
+            what,
+            done,
+            total,
+        } => shipping(report, host, &what, done, total),
+        Event::BuildOutput { service, line } => {
+            report.line(&format!("{} {}", paint.cyan(&service), clean(&line)));
+        }
+        Event::ContainerOutput {
+            host,
+            container,
+            line,
+        } => {
+            let head = paint.cyan(&format!("{host} {container}"));
+            report.line(&format!("{head} {}", clean(&line)));
+        }
+        Event::ScriptLog { level, message } => match level.as_str() {
+            "warn" | "warning" | "error" => report.warn(&message),
+            "debug" => report.detail(&clean(&message)),
+            _ => report.line(&clean(&message)),
+        },
+    }
+}
+
+fn place(host: Option<&HostName>, title: &str) -> String {
+    match host {
+        Some(host) => format!("{host:<10} {}", clean(title)),
+        None => clean(title),
+    }
+}
+
+fn started(report: &Report, step: usize, host: Option<&HostName>, title: &str) {
+    let progress = &report.inner.progress;
+    let (Some(bar), Ok(mut state)) = (
+        progress.bar("{spinner} {msg}  {elapsed}"),
+        progress.state.lock(),
+    ) else {
+        return;
+    };
+    bar.set_message(report.redactor().redact(&place(host, title)));
+    state.steps.insert(step, bar);
+}
+
+fn finished(report: &Report, step: usize, host: Option<&HostName>) {
+    let Ok(mut state) = report.inner.progress.state.lock() else {
+        return;
+    };
+    if let Some(bar) = state.steps.remove(&step) {
+        bar.finish_and_clear();
+    }
+    if let Some(bar) = host
+        .and_then(|host| state.ships.remove(host))
+        .and_then(|ship| ship.bar)
+    {
+        bar.finish_and_clear();
+    }
+}
+
+fn shipping(report: &Report, host: HostName, what: &str, done: u64, total: u64) {
+    let progress = &report.inner.progress;
+    let amount = format!("{} of {}", bytes(done), bytes(total));
+    let head = place(Some(&host), &report.redactor().redact(what));
+    let plain = {
+        let Ok(mut state) = progress.state.lock() else {
+            return;
+        };
+        let ship = state.ships.entry(host).or_insert_with(|| Ship {
+            bar: progress.bar("  {bar:24} {msg}"),
+            quarter: 0,
+        });
+        if let Some(bar) = &ship.bar {
+            bar.set_length(total);
+            bar.set_position(done);
+            bar.set_message(format!("{head}  {amount}"));
+            false
+        } else {
+            // A log gets a line per quarter, not one per chunk.
+            let quarter = done.saturating_mul(4) / total.max(1);
+            let told = ship.quarter;
+            ship.quarter = quarter;
+            (1..4).contains(&quarter) && quarter != told
+        }
+    };
+    if plain {
+        report.line(&format!("  {head}  {amount}"));
+    }
+}
