@@ -14,6 +14,7 @@
 pub mod apply;
 pub mod cli;
 pub mod config;
+pub mod docker;
 pub mod engine;
 pub mod error;
 pub mod event;

@@ -160,6 +160,19 @@ impl Host {
         }
     }
 
+    /// A connection to the host's engine.
+    ///
+    /// # Errors
+    /// No connection to the host; nothing answers on the engine's socket, where that can be known:
+    /// over ssh it shows as the end of the stream at the first read.
+    pub async fn engine_stream(&self) -> Result<UnixStream> {
+        let path = self.engine_socket().await?;
+        UnixStream::connect(&path).await.map_err(|error| {
+            let name = &self.name;
+            Error::unreachable(format!("cannot connect to Docker of host `{name}`")).cause(error)
+        })
+    }
+
     /// Where the engine listens on the host itself.
     #[must_use]
     pub fn engine_path(&self) -> &Path {

@@ -1,0 +1,176 @@
+//! Why an engine did not do what it was asked: classified here and nowhere else.
+
+use crate::error::{Error, Kind};
+use crate::remote::Host;
+
+/// An engine's refusal, or the failure to reach it.
+#[derive(Debug, Clone)]
+pub struct EngineError {
+    status: Option<u16>,
+    error: Error,
+}
+
+impl EngineError {
+    /// The engine answered `status` with `said` when asked to `doing` (`create container x`).
+    pub(super) fn answered(host: &Host, doing: &str, status: u16, said: &str) -> Self {
+        let message = format!("cannot {doing} on host `{}`", host.name());
+        let error = Error::user(message).cause(match said.trim() {
+            "" => format!("the engine answered with status {status}"),
+            said => said.to_owned(),
+        });
+        let lower = said.to_lowercase();
+        let has = |what: &str| lower.contains(what);
+        let error = if has("no space left on device") {
+            error.hint("free disk space on the host; `webpods prune` removes what no release needs")
+        } else if has("port is already allocated") || has("address already in use") {
+            error.hint("something else on the host holds that port; `webpods ps` and `ss -ltnp` there show who")
+        } else if has("manifest unknown") || has("repository does not exist") {
+            error.hint("check the image's name and tag, and `docker login` if it is private")
+        } else if has("exec format error") {
+            error.hint("the image is for another CPU architecture; set `platform:` of the service")
+        } else {
+            error
+        };
+        Self {
+            status: Some(status),
+            error,
+        }
+    }
+
+    /// The connection broke while asking to `doing`.
+    pub(super) fn broken(host: &Host, doing: &str, why: &dyn std::error::Error) -> Self {
+        let message = format!(
+            "the connection to Docker on host `{}` broke while trying to {doing}",
+            host.name()
+        );
+        let mut error = Error::unreachable(message);
+        let mut source = Some(why);
+        while let Some(cause) = source {
+            error = error.cause(cause);
+            source = cause.source();
+        }
+        Self::from(error)
+    }
+
+    /// The HTTP status, when the engine answered.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// The thing does not exist.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.status == Some(404)
+    }
+
+    /// The name is taken, or the thing is in use or in a state that does not allow it.
+    #[must_use]
+    pub fn is_conflict(&self) -> bool {
+        self.status == Some(409)
+    }
+
+    /// The same failure as an error for people.
+    #[must_use]
+    pub fn into_error(self) -> Error {
+        self.error
+    }
+}
+
+impl From<Error> for EngineError {
+    fn from(error: Error) -> Self {
+        Self {
+            status: None,
+            error,
+        }
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        error.error
+    }
+}
+
+impl std::fmt::Display for EngineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+/// Turns "not found" into `None`.
+pub trait Found<T> {
+    /// `Some` when it exists, `None` when the engine says that it does not.
+    ///
+    /// # Errors
+    /// Any other failure.
+    fn found(self) -> super::Result<Option<T>>;
+}
+
+impl<T> Found<T> for super::Result<T> {
+    fn found(self) -> super::Result<Option<T>> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Says whether the socket `$1` is missing, closed to this user, or there.
+const LOOK: &str = r#"
+if [ ! -e "$1" ]; then
+  if command -v dockerd >/dev/null 2>&1 || command -v docker >/dev/null 2>&1
+  then echo stopped; else echo missing; fi
+elif [ ! -r "$1" ] || [ ! -w "$1" ]; then echo denied; id -un
+else echo there; fi"#;
+
+/// The error for an engine that does not answer on its socket, after a look at why.
+pub(super) async fn silent(host: &Host, why: &dyn std::fmt::Display) -> Error {
+    let socket = host.engine_path().display().to_string();
+    let place = if host.is_local() {
+        "on this machine".to_owned()
+    } else {
+        format!("on host `{}`", host.name())
+    };
+    let looked = match host.sh(LOOK, &[&socket]).await {
+        Ok(output) => output.text(),
+        // Without a connection there is no engine either, and that is the better explanation.
+        Err(error) if error.kind() == Kind::Unreachable => return error,
+        Err(_) => String::new(),
+    };
+    let error = Error::unreachable(format!("cannot reach Docker {place}"));
+    let mut lines = looked.lines();
+    match (lines.next(), lines.next()) {
+        (Some("missing"), _) => error
+            .cause(format!("Docker is not installed there: `{socket}` does not exist"))
+            .hint("install Docker Engine: https://docs.docker.com/engine/install/"),
+        (Some("stopped"), _) => error
+            .cause(format!("Docker is not running: `{socket}` does not exist"))
+            .hint("start it there, for example with `sudo systemctl start docker`"),
+        (Some("denied"), user) => {
+            let user = user.unwrap_or("the user");
+            let error = error
+                .cause(format!("`{user}` may not use `{socket}`"))
+                .hint(format!(
+                    "add the user to the docker group there: `sudo usermod -aG docker {user}`, \
+                     then log in again"
+                ));
+            if host.is_local() {
+                error
+            } else {
+                error.hint("or run `webpods node bootstrap`, which does it where sudo is allowed")
+            }
+        }
+        (Some("there"), _) if host.is_local() => error
+            .cause(why)
+            .hint("start it, for example with `sudo systemctl start docker`"),
+        (Some("there"), _) => error
+            .cause(why)
+            .hint("check that it runs there, for example with `sudo systemctl status docker`")
+            .hint("if it runs: sshd must allow forwarding (`AllowStreamLocalForwarding`, `DisableForwarding`)"),
+        _ => error.cause(why),
+    }
+}

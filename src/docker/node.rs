@@ -1,0 +1,206 @@
+//! Hosts that were reached, each with its engine.
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use indexmap::IndexMap;
+use tokio::sync::OnceCell;
+
+use crate::error::{Error, Kind, Result, near_miss};
+use crate::event::Events;
+use crate::model::{Context, HostName};
+use crate::remote::Host;
+
+use super::Engine;
+
+/// Hosts connected to at once, below the 10 that sshd's `MaxStartups` lets in without a limit:
+/// behind one bastion all of them knock on the same door.
+const AT_ONCE: usize = 8;
+
+/// A host and its engine.
+#[derive(Debug)]
+pub struct Node {
+    /// The session.
+    pub host: Arc<Host>,
+    engine: OnceCell<Engine>,
+}
+
+impl Node {
+    /// A node for `host`; its engine is reached when it is asked for.
+    #[must_use]
+    pub fn new(host: Arc<Host>) -> Arc<Self> {
+        Arc::new(Self {
+            host,
+            engine: OnceCell::new(),
+        })
+    }
+
+    /// The host's name.
+    #[must_use]
+    pub fn name(&self) -> &HostName {
+        self.host.name()
+    }
+
+    /// The host's engine, reached on first use.
+    ///
+    /// # Errors
+    /// It does not answer, with the likely reason (exit 7), or is too old.
+    pub async fn engine(&self) -> Result<&Engine> {
+        let connect = || Engine::connect(Arc::clone(&self.host));
+        Ok(self.engine.get_or_try_init(connect).await?)
+    }
+}
+
+/// The hosts a command works on, in the order of the inventory.
+#[derive(Debug, Clone, Default)]
+pub struct Nodes(IndexMap<HostName, Arc<Node>>);
+
+impl Nodes {
+    /// Reaches these hosts of the context and their engines, all in parallel; no names mean every
+    /// host.
+    ///
+    /// # Errors
+    /// A name that the context does not have (exit 1); hosts or engines that cannot be reached,
+    /// all of them in one error (exit 7).
+    pub async fn connect(context: &Context, hosts: &[HostName], events: &Events) -> Result<Self> {
+        let nodes = Self::select(context, hosts, events)?;
+        nodes.reach(true).await?;
+        Ok(nodes)
+    }
+
+    /// As [`Nodes::connect`], without asking for the engines: for what must work before Docker
+    /// does.
+    ///
+    /// # Errors
+    /// As [`Nodes::connect`].
+    pub async fn connect_hosts(
+        context: &Context,
+        hosts: &[HostName],
+        events: &Events,
+    ) -> Result<Self> {
+        let nodes = Self::select(context, hosts, events)?;
+        nodes.reach(false).await?;
+        Ok(nodes)
+    }
+
+    /// Nodes for these hosts without contacting any; no names mean every host.
+    ///
+    /// # Errors
+    /// A name that the context does not have; ssh settings that cannot be used.
+    pub fn select(context: &Context, hosts: &[HostName], events: &Events) -> Result<Self> {
+        for name in hosts {
+            if context.host(name).is_none() {
+                return Err(unknown(context, name));
+            }
+        }
+        let wanted = |name: &HostName| hosts.is_empty() || hosts.contains(name);
+        let chosen = context.hosts.iter().filter(|host| wanted(&host.name));
+        chosen
+            .map(|host| {
+                let session = Host::new(&context.ssh, host, events)?;
+                Ok((host.name.clone(), Node::new(session)))
+            })
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    /// All nodes in inventory order.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.0.values()
+    }
+
+    /// The node of this name.
+    #[must_use]
+    pub fn get(&self, name: &HostName) -> Option<&Arc<Node>> {
+        self.0.get(name)
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// True without any host.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    async fn reach(&self, engines: bool) -> Result<()> {
+        let attempts = self.iter().map(|node| async move {
+            node.host.connect().await?;
+            if engines {
+                node.engine().await?;
+            }
+            Ok(())
+        });
+        let results: Vec<Result<()>> = stream::iter(attempts).buffered(AT_ONCE).collect().await;
+        let total = results.len();
+        let failures: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
+        together(failures, total)
+    }
+}
+
+/// One error out of those of several hosts.
+fn together(mut failures: Vec<Error>, total: usize) -> Result<()> {
+    if failures.len() <= 1 {
+        return failures.pop().map_or(Ok(()), Err);
+    }
+    let message = format!("{} of {total} hosts cannot be used", failures.len());
+    let mut all = Error::new(Kind::Unreachable, message);
+    let mut hints: Vec<&String> = Vec::new();
+    for failure in &failures {
+        all = all.cause(failure);
+        for hint in failure.hints() {
+            if !hints.contains(&hint) {
+                hints.push(hint);
+            }
+        }
+    }
+    Err(hints.into_iter().fold(all, Error::hint))
+}
+
+fn unknown(context: &Context, name: &HostName) -> Error {
+    let names: Vec<&str> = context
+        .hosts
+        .iter()
+        .map(|host| host.name.as_str())
+        .collect();
+    let error = Error::user(format!(
+        "host `{name}` is not in context `{}`",
+        context.name
+    ));
+    match near_miss(name.as_str(), names.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("it has {}", names.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_several_hosts_become_one() {
+        assert!(together(Vec::new(), 3).is_ok());
+        let one = together(vec![Error::unreachable("a").hint("h")], 3).unwrap_err();
+        assert_eq!(one.message(), "a");
+        let failures = vec![
+            Error::unreachable("host `a` is down")
+                .cause("timeout")
+                .hint("same"),
+            Error::unreachable("host `b` is down")
+                .hint("same")
+                .hint("other"),
+        ];
+        let error = together(failures, 3).unwrap_err();
+        assert_eq!(error.message(), "2 of 3 hosts cannot be used");
+        assert_eq!(
+            error.causes(),
+            ["host `a` is down: timeout", "host `b` is down"]
+        );
+        assert_eq!(error.hints(), ["same", "other"]);
+        assert_eq!(error.kind(), Kind::Unreachable);
+    }
+}
