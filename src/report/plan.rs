@@ -54,8 +54,8 @@ fn write_service(
     }
     let image = image_line(plan, service);
     let _ = writeln!(out, "    image     {image}");
-    let _ = writeln!(out, "    build     {}", build_line(plan, service));
-    if plan.action != Action::Down {
+    if change != ReplicaAction::Remove {
+        let _ = writeln!(out, "    build     {}", build_line(plan, service));
         let _ = writeln!(out, "    ship      {}", ship_line(plan, name, service));
     }
     let _ = writeln!(out, "    replicas  {}", placement_line(service));
@@ -93,12 +93,12 @@ fn image_line(plan: &Plan, service: &ServicePlan) -> String {
     let desired = match (&service.desired, service.pending) {
         (_, true) => "not built yet".to_owned(),
         (Some(digest), false) => digest.short().to_owned(),
-        (None, false) => "gone".to_owned(),
+        (None, false) => String::new(),
     };
     let current = service.current.as_ref().map(Digest::short);
     let name = super::clean(&service.image);
     match current {
-        _ if plan.action == Action::Down => name,
+        _ if desired.is_empty() || plan.action == Action::Down => name,
         Some(current) if current == desired => format!("{name}  {desired} (unchanged)"),
         Some(current) => format!("{name}  {current} → {desired}"),
         None => format!("{name}  {desired} (new)"),
@@ -107,7 +107,7 @@ fn image_line(plan: &Plan, service: &ServicePlan) -> String {
 
 fn build_line(plan: &Plan, service: &ServicePlan) -> &'static str {
     match (service.pending, plan.action) {
-        (true, _) => "yes, before this plan is exact",
+        (true, _) => "yes (or pulled), and then this plan is exact",
         (false, Action::Up) => "no, the image is here",
         (false, Action::Rollback | Action::Down) => "no",
     }
@@ -274,3 +274,7 @@ fn join(parts: &[String]) -> String {
         .collect();
     parts.join("  ")
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

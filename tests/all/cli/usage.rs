@@ -1,0 +1,85 @@
+use super::Repo;
+
+#[test]
+fn the_version_is_one_line() {
+    let repo = Repo::empty();
+    let expected = format!("webpods {}\n", env!("CARGO_PKG_VERSION"));
+    assert_eq!(repo.run(&["--version"]).ok(), expected);
+    assert_eq!(repo.run(&["-V"]).ok(), expected);
+}
+
+#[test]
+fn help_is_on_stdout_and_lists_global_flags_at_every_level() {
+    let repo = Repo::empty();
+    for arguments in [
+        &["--help"][..],
+        &["context", "--help"],
+        &["context", "ls", "--help"],
+    ] {
+        let ran = repo.run(arguments);
+        assert!(ran.ok().contains("-c, --context <NAME>"), "{}", ran.out);
+        assert_eq!(ran.err, "");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_is_exit_2() {
+    let repo = Repo::empty();
+    repo.run(&["frobnicate"])
+        .refused(2, &["unrecognized subcommand 'frobnicate'"]);
+    repo.run(&["context", "inspekt"]).refused(2, &["inspect"]);
+    repo.run(&["context", "ls", "--wat"]).refused(2, &["--wat"]);
+    repo.run(&["--from", "moon", "context", "ls"])
+        .refused(2, &["local", "ci"]);
+    repo.run(&[]).refused(2, &["Usage: webpods"]);
+}
+
+#[test]
+fn verbs_that_are_not_there_say_what_is() {
+    let repo = Repo::empty();
+    repo.run(&["-c", "x", "doctor"]).refused(
+        2,
+        &["`webpods doctor` is not there yet", "webpods node check"],
+    );
+    repo.run(&["pull", "web"]).refused(2, &["not there yet"]);
+    repo.run(&["context", "rm", "x"]).refused(
+        2,
+        &["`webpods context rm` is not there yet", "remove the file"],
+    );
+    repo.run(&["context", "use", "production"]).refused(
+        2,
+        &[
+            "`webpods context use` does not exist, on purpose",
+            "-c NAME",
+            "default_context",
+        ],
+    );
+}
+
+#[test]
+fn completions_know_the_verbs() {
+    let repo = Repo::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(
+            repo.run(&["completion", shell]).ok().contains("context"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_not_an_error() {
+    use std::process::{Command, Stdio};
+    let repo = Repo::empty();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_webpods"))
+        .args(["completion", "bash"])
+        .current_dir(repo.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+}
