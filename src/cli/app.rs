@@ -11,6 +11,7 @@ use crate::error::{Error, Explain, Result, near_miss};
 use crate::event::Events;
 use crate::model::{Context, HostName, Origin};
 use crate::report::Report;
+use crate::script::{self, Scripts};
 
 /// One invocation: where it runs, what was asked for, and how to answer.
 #[derive(Debug)]
@@ -90,13 +91,19 @@ impl App {
         Ok(&self.resolved()?.context)
     }
 
+    /// The scripts of this project: its own over the built-in ones.
+    ///
+    /// # Errors
+    /// See [`App::workspace`].
+    pub fn scripts(&self) -> Result<Scripts> {
+        let workspace = self.workspace()?;
+        let root = workspace.folder.as_ref().map(|_| workspace.root.as_path());
+        Scripts::discover(root)
+    }
+
     /// Runs a Lua context file.
     pub(super) fn load_lua(&self, path: &Path) -> Result<serde_json::Value> {
-        let _ = &self.report;
-        Err(Error::user(format!(
-            "`{}` cannot be loaded: contexts in Lua are not there yet",
-            path.display()
-        )))
+        script::load_context(&self.scripts()?, path, &self.events())
     }
 
     /// The hosts that `--hosts` names, in inventory order; all of the context without it.

@@ -9,6 +9,7 @@ mod context;
 mod global;
 mod init;
 mod not_yet;
+mod script;
 
 use std::env;
 use std::ffi::OsString;
@@ -48,6 +49,8 @@ enum Verb {
     Init(init::Init),
     #[command(subcommand)]
     Context(context::Context),
+    #[command(subcommand)]
+    Script(script::Script),
     Completion(completion::Completion),
 }
 
@@ -70,6 +73,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
     match verb {
         Verb::Init(_) => init::Init::run(app),
         Verb::Context(verb) => verb.run(app),
+        Verb::Script(verb) => verb.run(app),
         Verb::Completion(verb) => verb.run(app),
     }
 }

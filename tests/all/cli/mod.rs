@@ -2,6 +2,7 @@
 
 mod contexts;
 mod init;
+mod scripts;
 mod usage;
 
 use std::fs;
