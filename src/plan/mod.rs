@@ -5,8 +5,41 @@
 //! same inputs give the same plan. `check` verifies plans independently of the code that makes
 //! them.
 
+pub mod check;
+mod converge;
+mod current;
+mod diff;
+mod domains;
+mod eligible;
+mod fleet;
+mod goal;
+mod health;
+mod images;
+mod inputs;
+mod mounts;
+pub mod names;
+mod next;
+mod order;
+pub mod paths;
+mod place;
 mod policy;
+mod ports;
+mod prepare;
+mod prune;
+mod published;
+mod replicas;
+mod rollout;
+mod routes;
+mod stages;
+mod template;
 mod types;
+mod up;
+mod volumes;
+mod warnings;
+mod work;
+
+pub use inputs::{Inputs, PlanOptions, bind_sources};
+pub use up::up;
 
 pub use policy::{Batch, Change, PlaceHost, PlaceRequest, Policy, RenderRequest, RolloutRequest};
 pub use types::{

@@ -72,11 +72,11 @@ pub struct RolloutRequest {
 pub struct Change {
     /// The replica's number.
     pub replica: u32,
-    /// Its host.
+    /// Its host; the new one when it moves.
     pub host: HostName,
     /// A container must be created.
     pub start: bool,
-    /// A container must be stopped.
+    /// A container must be stopped; with `start` it is replaced, here or by one on another host.
     pub stop: bool,
 }
 

@@ -325,6 +325,9 @@ pub enum FileSource {
     Local(std::path::PathBuf),
     /// The bytes themselves.
     Content(#[serde(with = "crate::model::content")] Vec<u8>),
+    /// Nowhere: an earlier release put the file there, and the one that is restored needs it.
+    /// When it is gone the step fails.
+    Kept,
 }
 
 impl StepKind {

@@ -1,0 +1,415 @@
+//! From a goal and an observation to a plan: the one way for `up` and `rollback`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use indexmap::IndexMap;
+
+use super::current::{Current, Standing};
+use super::diff::{self, Slot};
+use super::fleet::Fleet;
+use super::goal::Goal;
+use super::inputs::Inputs;
+use super::ports::PortBook;
+use super::routes::{self, Routing};
+use super::stages::{self, Leaving, Stages};
+use super::work::{Frame, Work};
+use super::{
+    Plan, ReplicaAction, ReplicaPlan, ServicePlan, StepKind, images, next, order, prepare, prune,
+    published, warnings,
+};
+use crate::error::Result;
+use crate::model::{Condition, HostName, ImageState, ReleaseId, ServiceName};
+
+/// A service that runs and is not wanted.
+struct Removed<'a> {
+    name: &'a ServiceName,
+    grace: Duration,
+    containers: Vec<&'a Standing>,
+}
+
+/// Plans the way from what is observed to the goal.
+///
+/// # Errors
+/// Every reason for which the goal cannot be reached.
+pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
+    let key = inputs.key();
+    let observed = inputs.observed;
+    let fleet = Fleet::select(inputs.context, observed, &inputs.options.hosts)?;
+    let current = Current::of(&fleet, observed);
+    let state = observed.state.as_ref();
+    let serving = current.active.map(|release| release.id);
+    let release = state
+        .map_or(ReleaseId(0), |state| state.last)
+        .max(current.highest_release())
+        .next();
+    let mut warnings = std::mem::take(&mut goal.warnings);
+    let frame = Frame {
+        inputs,
+        key: &key,
+        goal: &goal,
+        fleet: &fleet,
+        current: &current,
+        release,
+    };
+
+    let levels = order::levels(goal.services.iter().map(|wanted| &wanted.service))?;
+    let jobs = jobs(&goal);
+    let mut works = Vec::new();
+    for wanted in &goal.services {
+        let completes = jobs.contains(&wanted.service.name);
+        works.push(Work::decide(&frame, wanted, completes)?);
+    }
+
+    let mut book = PortBook::open(inputs.context, &key, &fleet, state, &current)?;
+    published::reserve(&works, &fleet, &mut book)?;
+    for work in &mut works {
+        work.allocate(&key, &mut book)?;
+    }
+
+    let wanted_domains = routes::domains_of(
+        inputs.context,
+        &key,
+        observed,
+        goal.services.iter().map(|wanted| &wanted.service),
+    )?;
+    let removed = removed(&goal, &current);
+    let routing = {
+        let mut domains = wanted_domains;
+        let untouched = current.active.map(routes::recorded_domains);
+        let untouched = untouched.unwrap_or_default().into_iter();
+        domains.extend(untouched.filter(|domain| goal.untouched.contains(&domain.service)));
+        routes::refuse_doubles(&domains)?;
+        Routing::new(
+            inputs.context,
+            &key,
+            inputs.policy,
+            &fleet,
+            current.active,
+            domains,
+        )
+    };
+    let mut routing = begin(routing, &works, &goal, &current, &removed);
+    let images = images::images(&works, &fleet, &mut warnings)?;
+    warnings::collect(&frame, &works, &mut warnings);
+
+    let pending = works.iter().any(|work| work.image().is_none());
+    let mut stages = Stages::default();
+    if !pending {
+        let (ships, loads) = images::steps(&images);
+        stages.push("ship", ships);
+        stages.push("load", loads);
+        stages.push("prepare", prepare::steps(&key, &goal, &works, &fleet)?);
+        let last = levels.values().max().copied().unwrap_or(0);
+        for level in 0..=last {
+            let level: Vec<&Work<'_>> = works
+                .iter()
+                .filter(|work| levels.get(work.name()) == Some(&level))
+                .collect();
+            stages::roll_out(&mut stages, &mut routing, &fleet, &level)?;
+        }
+    }
+
+    // What is left: services that go, and leftovers of runs that did not finish.
+    for one in &removed {
+        routing.live.remove(one.name);
+    }
+    settle(&mut routing, &works);
+    let leaving = leaving(&works, &removed);
+    if !pending {
+        let grace = leaving.iter().map(|one| one.grace).max();
+        stages::switch(
+            &mut stages,
+            &mut routing,
+            "",
+            grace.unwrap_or(Duration::from_secs(10)),
+            true,
+        )?;
+        let stopped: BTreeSet<(HostName, String)> = stopped(&stages);
+        let stops = leaving
+            .iter()
+            .filter(|one| {
+                !stopped.contains(&(one.container.host.clone(), one.container.name.clone()))
+            })
+            .filter_map(stages::stop)
+            .collect();
+        stages.push("stop", stops);
+    }
+
+    let record = next::release(release, &goal, &works, &current, &fleet, &routing)?;
+    let after = record.as_ref().map(|record| record.routes.clone());
+    let after = after.unwrap_or_else(|| routing.routes(true));
+    let before = current.active.map(|active| active.routes.clone());
+    let mut plan = Plan {
+        version: 1,
+        action: goal.action,
+        release,
+        previous: serving,
+        hosts: fleet.planned(),
+        services: services(&works, &goal, &current, &fleet, &removed, serving),
+        images,
+        routes: routes::changes(&before.unwrap_or_default(), &after),
+        warnings,
+        stages: Vec::new(),
+        state: None,
+        key: key.clone(),
+    };
+    let Some(record) = record.filter(|_| !pending) else {
+        return Ok(plan);
+    };
+    let unchanged = current
+        .active
+        .is_some_and(|active| goal.restored.is_none() && next::is_same(&record, active));
+    if unchanged && stages.list.is_empty() && leaving.is_empty() {
+        plan.release = serving.unwrap_or(release);
+        return Ok(plan);
+    }
+    let retain = inputs.context.artifacts.retain_releases;
+    let (next_state, dropped) = next::state(&key, state, record, &fleet, retain);
+    let commits = fleet
+        .names()
+        .map(|host| (host.clone(), StepKind::Commit {}));
+    stages.push("commit", commits.collect());
+    let taken = started(&stages);
+    let gone = leaving.iter().map(|one| stages::remove(one, &taken));
+    stages.push("remove", gone.collect());
+    stages.push("prune", prune::steps(&key, &next_state, &dropped, &fleet)?);
+    plan.stages = stages.list;
+    plan.state = Some(next_state);
+    Ok(plan)
+}
+
+/// Services that others wait for to exit with 0.
+fn jobs(goal: &Goal) -> BTreeSet<&ServiceName> {
+    let dependencies = goal
+        .services
+        .iter()
+        .flat_map(|wanted| &wanted.service.depends_on);
+    dependencies
+        .filter(|(_, how)| how.condition == Condition::ServiceCompletedSuccessfully)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// What runs or is recorded, and is neither wanted nor left alone.
+fn removed<'a>(goal: &'a Goal, current: &'a Current<'_>) -> Vec<Removed<'a>> {
+    let wanted: BTreeSet<&ServiceName> = goal
+        .services
+        .iter()
+        .map(|wanted| &wanted.service.name)
+        .chain(&goal.untouched)
+        .collect();
+    let recorded = current.active.map(|active| active.services.keys());
+    let names: BTreeSet<&ServiceName> = recorded
+        .into_iter()
+        .flatten()
+        .chain(current.services.keys())
+        .filter(|name| !wanted.contains(name))
+        .collect();
+    names
+        .into_iter()
+        .map(|name| Removed {
+            name,
+            grace: current
+                .recorded(name)
+                .map_or(Duration::from_secs(10), |r| r.service.stop_grace),
+            containers: current
+                .slots(name)
+                .into_iter()
+                .flat_map(BTreeMap::values)
+                .flatten()
+                .collect(),
+        })
+        .collect()
+}
+
+/// Tells the routing what serves before anything happens.
+fn begin<'a>(
+    mut routing: Routing<'a>,
+    works: &[Work<'_>],
+    goal: &Goal,
+    current: &Current<'_>,
+    removed: &[Removed<'_>],
+) -> Routing<'a> {
+    let mut serve = |name: &ServiceName, one: &Standing| {
+        if one.is_live() {
+            routing
+                .live
+                .entry(name.clone())
+                .or_default()
+                .insert((one.number, one.host.clone()), one.ports.clone());
+        }
+    };
+    for work in works.iter().filter(|work| !work.completes) {
+        for slot in &work.slots {
+            for one in slot.old.iter().chain(&slot.kept) {
+                serve(work.name(), one);
+            }
+        }
+    }
+    for one in removed {
+        for standing in &one.containers {
+            serve(one.name, standing);
+        }
+    }
+    for name in &goal.untouched {
+        let slots = current.slots(name).into_iter().flat_map(BTreeMap::values);
+        for standing in slots.filter_map(|slot| slot.first()) {
+            serve(name, standing);
+        }
+    }
+    for work in works {
+        routing.expect(work.name(), work.numbers.len());
+    }
+    routing.begin();
+    routing
+}
+
+/// The routing once every service is done; it is there already unless stages were left out because
+/// images are not known yet.
+fn settle(routing: &mut Routing<'_>, works: &[Work<'_>]) {
+    for work in works.iter().filter(|work| !work.completes) {
+        let live = work.numbers.iter().filter_map(|(number, host)| {
+            let replica = work.replicas.get(number)?;
+            Some(((*number, host.clone()), replica.ports.clone()))
+        });
+        routing.live.insert(work.name().clone(), live.collect());
+    }
+}
+
+/// Every container that goes in this plan.
+fn leaving<'a>(works: &'a [Work<'_>], removed: &'a [Removed<'_>]) -> Vec<Leaving<'a>> {
+    let replaced = works.iter().flat_map(|work| {
+        work.leaving().map(|container| Leaving {
+            service: work.name(),
+            grace: work.grace_of_old,
+            container,
+        })
+    });
+    let gone = removed.iter().flat_map(|one| {
+        one.containers.iter().map(|container| Leaving {
+            service: one.name,
+            grace: one.grace,
+            container,
+        })
+    });
+    replaced.chain(gone).collect()
+}
+
+fn stopped(stages: &Stages) -> BTreeSet<(HostName, String)> {
+    let steps = stages.list.iter().flat_map(|stage| &stage.steps);
+    steps
+        .filter_map(|step| match &step.kind {
+            StepKind::Stop { container, .. } => Some((step.host.clone(), container.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+fn started(stages: &Stages) -> BTreeSet<(HostName, String)> {
+    let steps = stages.list.iter().flat_map(|stage| &stage.steps);
+    steps
+        .filter_map(|step| match &step.kind {
+            StepKind::Start { container, .. } => Some((step.host.clone(), container.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// Per service: what changes and why (spec §14.1).
+fn services(
+    works: &[Work<'_>],
+    goal: &Goal,
+    current: &Current<'_>,
+    fleet: &Fleet<'_>,
+    removed: &[Removed<'_>],
+    serving: Option<ReleaseId>,
+) -> IndexMap<ServiceName, ServicePlan> {
+    let mut plans = IndexMap::new();
+    for work in works {
+        let (image, pending, why) = match &work.wanted.image {
+            ImageState::Known(image) => (image.reference.clone(), false, None),
+            ImageState::Pending {
+                reference,
+                build,
+                reason,
+            } => {
+                let verb = if *build { "build" } else { "pull" };
+                (reference.clone(), true, Some(format!("{verb}: {reason}")))
+            }
+        };
+        let mut after: BTreeMap<HostName, u32> = BTreeMap::new();
+        for host in work.numbers.values() {
+            *after.entry(host.clone()).or_default() += 1;
+        }
+        let mut reasons: Vec<String> = why.into_iter().collect();
+        reasons.extend(diff::reasons(&work.slots, serving));
+        plans.insert(
+            work.name().clone(),
+            ServicePlan {
+                current: deployed(current, work.name()),
+                desired: work.image().map(|image| image.manifest.digest.clone()),
+                pending,
+                image,
+                placement_before: current.counts(work.name(), fleet),
+                placement_after: after,
+                replicas: work.slots.iter().map(|slot| replica(work, slot)).collect(),
+                reasons,
+            },
+        );
+    }
+    for one in removed {
+        let replicas = one.containers.iter().map(|container| ReplicaPlan {
+            number: container.number,
+            host: container.host.clone(),
+            action: ReplicaAction::Remove,
+            ports: container.ports.clone(),
+            reason: None,
+        });
+        plans.insert(
+            one.name.clone(),
+            ServicePlan {
+                current: deployed(current, one.name),
+                desired: None,
+                pending: false,
+                image: current
+                    .recorded(one.name)
+                    .map_or_else(String::new, |recorded| recorded.image.reference.clone()),
+                placement_before: current.counts(one.name, fleet),
+                placement_after: BTreeMap::new(),
+                replicas: replicas.collect(),
+                reasons: vec![match goal.restored {
+                    Some(release) => format!("not part of {release}"),
+                    None => "no longer in the Compose file".to_owned(),
+                }],
+            },
+        );
+    }
+    plans
+}
+
+/// The image a service has now: of the release that serves, else of what runs.
+fn deployed(current: &Current<'_>, name: &ServiceName) -> Option<crate::model::Digest> {
+    let recorded = current.recorded(name);
+    recorded
+        .map(|recorded| recorded.image.manifest.digest.clone())
+        .or_else(|| {
+            let mut slots = current.slots(name)?.values().flatten();
+            slots.find_map(|one| one.image.clone())
+        })
+}
+
+fn replica(work: &Work<'_>, slot: &Slot) -> ReplicaPlan {
+    let ports = if slot.action == ReplicaAction::Remove {
+        slot.old.as_ref().map(|old| &old.ports)
+    } else {
+        work.replicas.get(&slot.number).map(|one| &one.ports)
+    };
+    ReplicaPlan {
+        number: slot.number,
+        host: slot.host.clone(),
+        action: slot.action,
+        ports: ports.cloned().unwrap_or_default(),
+        reason: slot.reason.clone(),
+    }
+}

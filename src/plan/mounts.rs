@@ -1,0 +1,221 @@
+//! A service's mounts on one host: volumes by resolved name, binds, tmpfs, and the project's own
+//! files, which are shipped to hosts that are not this machine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bollard::models::{Mount, MountType};
+use serde::de::DeserializeOwned;
+
+use super::volumes::Volume;
+use super::{FileSource, StagedFile, paths};
+use crate::error::{Error, Explain, Result};
+use crate::model::{Digest, FileMount, Host, MountKind, Service, ServiceMount, StackKey};
+
+/// What the engine and the `prepare` step get.
+#[derive(Debug, Default)]
+pub(super) struct Mounted {
+    /// `HostConfig.Binds`.
+    pub binds: Vec<String>,
+    /// `HostConfig.Mounts`.
+    pub mounts: Vec<Mount>,
+    /// What must be on the host before.
+    pub files: Vec<StagedFile>,
+}
+
+/// Where the project's own files come from.
+#[derive(Clone, Copy)]
+pub(super) struct Files<'a> {
+    pub digests: &'a BTreeMap<PathBuf, Digest>,
+    /// The files of an older release: on the hosts, perhaps no longer here.
+    pub kept: bool,
+}
+
+/// The mounts of `service` on `host`.
+///
+/// # Errors
+/// A writable bind of the project's own files on a host that is not this machine, a bind of a path
+/// that is not there, or options the engine does not know.
+pub(super) fn mounts(
+    key: &StackKey,
+    service: &Service,
+    volumes: &[Volume],
+    files: Files<'_>,
+    host: &Host,
+) -> Result<Mounted> {
+    let mut mounted = Mounted::default();
+    for mount in &service.mounts {
+        match &mount.kind {
+            MountKind::Volume { key: volume } => {
+                let name = volumes.iter().find(|known| known.key == *volume);
+                let source = name.map(|known| known.name.clone());
+                mounted
+                    .mounts
+                    .push(typed(service, mount, MountType::VOLUME, source)?);
+            }
+            MountKind::Anonymous => {
+                mounted
+                    .mounts
+                    .push(typed(service, mount, MountType::VOLUME, None)?);
+            }
+            MountKind::Tmpfs => {
+                mounted
+                    .mounts
+                    .push(typed(service, mount, MountType::TMPFS, None)?);
+            }
+            MountKind::Bind {
+                source,
+                in_project: true,
+                ..
+            } if !host.local => {
+                let file = own_file(key, service, mount, source, files, host)?;
+                let source = Some(file.path.clone());
+                let read_only = ServiceMount {
+                    read_only: true,
+                    ..mount.clone()
+                };
+                mounted
+                    .mounts
+                    .push(typed(service, &read_only, MountType::BIND, source)?);
+                mounted.files.push(file);
+            }
+            MountKind::Bind {
+                source,
+                create_host_path,
+                ..
+            } => bind(service, mount, source, *create_host_path, &mut mounted)?,
+        }
+    }
+    for file in &service.files {
+        let staged = content_file(key, file);
+        mounted.mounts.push(Mount {
+            typ: Some(MountType::BIND),
+            source: Some(staged.path.clone()),
+            target: Some(file.target.clone()),
+            read_only: Some(true),
+            ..Mount::default()
+        });
+        mounted.files.push(staged);
+    }
+    Ok(mounted)
+}
+
+fn content_file(key: &StackKey, file: &FileMount) -> StagedFile {
+    let digest = Digest::of(&file.content);
+    StagedFile {
+        path: paths::owned_file(key, &digest, file.mode, file.uid, file.gid),
+        mode: file.mode,
+        uid: file.uid,
+        gid: file.gid,
+        source: FileSource::Content(file.content.clone()),
+        secret: file.secret,
+    }
+}
+
+fn own_file(
+    key: &StackKey,
+    service: &Service,
+    mount: &ServiceMount,
+    source: &Path,
+    files: Files<'_>,
+    host: &Host,
+) -> Result<StagedFile> {
+    let shown = source.display().to_string();
+    let shown = shown.escape_debug();
+    if !mount.read_only {
+        return Err(Error::user(format!(
+            "service `{}` mounts `{shown}` of the project writable at `{}`, but host `{}` is \
+             another machine: what the container writes would not come back",
+            service.name,
+            mount.target.escape_debug(),
+            host.name
+        ))
+        .hint("add `:ro` to ship the files with each release, or use a named volume for data"));
+    }
+    let Some(digest) = files.digests.get(source) else {
+        return Err(Error::user(format!(
+            "service `{}` mounts `{shown}`, which does not exist, so it cannot be shipped to host \
+             `{}`",
+            service.name, host.name
+        ))
+        .hint("create it, or correct the path in `volumes:`"));
+    };
+    Ok(StagedFile {
+        path: paths::file(key, digest),
+        mode: 0,
+        uid: None,
+        gid: None,
+        source: if files.kept {
+            FileSource::Kept
+        } else {
+            FileSource::Local(source.to_owned())
+        },
+        secret: false,
+    })
+}
+
+/// A path of the host. The older `Binds` form is the only one in which every engine creates a
+/// missing folder, as Compose's short syntax expects.
+fn bind(
+    service: &Service,
+    mount: &ServiceMount,
+    source: &Path,
+    create: bool,
+    mounted: &mut Mounted,
+) -> Result<()> {
+    let Some(source) = source.to_str() else {
+        return Err(Error::user(format!(
+            "service `{}` mounts a path that is not UTF-8: `{}`",
+            service.name,
+            source.display().to_string().escape_debug()
+        )));
+    };
+    let plain = !source.contains(':') && !mount.target.contains(':');
+    if create && plain && mount.options.is_empty() {
+        let mode = if mount.read_only { "ro" } else { "rw" };
+        mounted
+            .binds
+            .push(format!("{source}:{}:{mode}", mount.target));
+    } else {
+        let source = Some(source.to_owned());
+        mounted
+            .mounts
+            .push(typed(service, mount, MountType::BIND, source)?);
+    }
+    Ok(())
+}
+
+fn typed(
+    service: &Service,
+    mount: &ServiceMount,
+    typ: MountType,
+    source: Option<String>,
+) -> Result<Mount> {
+    Ok(Mount {
+        typ: Some(typ),
+        source,
+        target: Some(mount.target.clone()),
+        read_only: mount.read_only.then_some(true),
+        bind_options: option(service, mount, "BindOptions")?,
+        volume_options: option(service, mount, "VolumeOptions")?,
+        tmpfs_options: option(service, mount, "TmpfsOptions")?,
+        ..Mount::default()
+    })
+}
+
+fn option<T: DeserializeOwned>(
+    service: &Service,
+    mount: &ServiceMount,
+    name: &str,
+) -> Result<Option<T>> {
+    let Some(value) = mount.options.get(name) else {
+        return Ok(None);
+    };
+    serde_json::from_value(value.clone()).explain(|| {
+        format!(
+            "service `{}`: the options of the mount at `{}` are not what the engine takes",
+            service.name,
+            mount.target.escape_debug()
+        )
+    })
+}

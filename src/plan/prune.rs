@@ -1,0 +1,81 @@
+//! What no retained release needs (spec §19): old images in the engine, networks of services that
+//! are gone.
+
+use std::collections::BTreeSet;
+
+use super::StepKind;
+use super::fleet::Fleet;
+use super::template::resolve_network;
+use crate::error::Result;
+use crate::model::{Digest, HostName, ProjectState, Release, ReleaseId, StackKey};
+
+/// One `prune` step per host, when a release was dropped or a network is no longer used.
+///
+/// Blobs in the cache are kept as long as any ref names them; the step removes the refs of dropped
+/// releases, so nothing of another project is touched.
+///
+/// # Errors
+/// A network's written name is not valid.
+pub(super) fn steps(
+    key: &StackKey,
+    state: &ProjectState,
+    dropped: &[Release],
+    fleet: &Fleet<'_>,
+) -> Result<Vec<(HostName, StepKind)>> {
+    let keep: Vec<ReleaseId> = state.releases.iter().map(|release| release.id).collect();
+    let kept_images: BTreeSet<&Digest> = images(&state.releases).collect();
+    let obsolete: BTreeSet<&Digest> = images(dropped)
+        .filter(|image| !kept_images.contains(image))
+        .collect();
+    let networks_now = networks(key, state.active_release())?;
+    let earlier = state.releases.iter().chain(dropped);
+    let mut networks_before = BTreeSet::new();
+    for release in earlier {
+        networks_before.extend(networks(key, Some(release))?);
+    }
+    let mut steps = Vec::new();
+    for member in &fleet.members {
+        let images: Vec<String> = obsolete
+            .iter()
+            .filter(|image| member.observed.images.contains(**image))
+            .map(|image| format!("webpods/{}:latest", image.hex()))
+            .collect();
+        let networks: Vec<String> = networks_before
+            .difference(&networks_now)
+            .filter(|network| member.observed.networks.contains(*network))
+            .cloned()
+            .collect();
+        if dropped.is_empty() && networks.is_empty() {
+            continue;
+        }
+        steps.push((
+            member.name().clone(),
+            StepKind::Prune {
+                keep: keep.clone(),
+                images,
+                networks,
+                volumes: Vec::new(),
+                everything: false,
+            },
+        ));
+    }
+    Ok(steps)
+}
+
+fn images<'r>(releases: impl IntoIterator<Item = &'r Release>) -> impl Iterator<Item = &'r Digest> {
+    let services = releases
+        .into_iter()
+        .flat_map(|release| release.services.values());
+    services.map(|service| &service.image.manifest.digest)
+}
+
+/// Networks of a release that webpods made.
+pub(super) fn networks(key: &StackKey, release: Option<&Release>) -> Result<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for (network, defined) in release.into_iter().flat_map(|release| &release.networks) {
+        if !defined.external {
+            names.insert(resolve_network(key, network, defined)?);
+        }
+    }
+    Ok(names)
+}

@@ -1,0 +1,138 @@
+//! `up`: converge to the Compose project.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::converge::converge;
+use super::goal::{Goal, Wanted};
+use super::inputs::Inputs;
+use super::{Action, Plan, check};
+use crate::error::{Error, Result, near_miss};
+use crate::model::{MountKind, Project, Service, ServiceName};
+
+/// Plans the way from what is observed to the project (spec §13.1).
+///
+/// While images are [`Pending`](crate::model::ImageState::Pending) the plan is a forecast: it has
+/// no stages and no state, and is made again when they are known.
+///
+/// # Errors
+/// Every reason for which the project cannot be deployed; nothing was changed anywhere.
+pub fn up(inputs: &Inputs<'_>) -> Result<Plan> {
+    let project = inputs.project;
+    let options = inputs.options;
+    for name in options.services.iter().chain(options.scale.keys()) {
+        if !project.services.contains_key(name) {
+            return Err(unknown_service(project, name));
+        }
+    }
+    let chosen = with_dependencies(project, &options.services);
+    let mut goal = Goal {
+        action: Action::Up,
+        services: Vec::new(),
+        untouched: BTreeSet::new(),
+        networks: project.networks.clone(),
+        volumes: project.volumes.clone(),
+        restored: None,
+        warnings: project.warnings.clone(),
+    };
+    for (name, service) in &project.services {
+        if chosen.contains(name) {
+            goal.services.push(wanted(inputs, service)?);
+        } else {
+            goal.untouched.insert(name.clone());
+        }
+    }
+    leave_others_alone(inputs, &mut goal);
+    let plan = converge(inputs, goal)?;
+    check::verify(&plan, inputs.observed)?;
+    Ok(plan)
+}
+
+fn wanted(inputs: &Inputs<'_>, service: &Service) -> Result<Wanted> {
+    let image = inputs.images.get(&service.name).ok_or_else(|| {
+        Error::user(format!(
+            "service `{}` has neither an image nor a build",
+            service.name
+        ))
+        .hint("add `image:` or `build:` to it")
+    })?;
+    let mut service = service.clone();
+    if let Some(replicas) = inputs.options.scale.get(&service.name) {
+        service.replicas = *replicas;
+    }
+    let binds = service
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.kind {
+            MountKind::Bind { source, .. } => {
+                let digest = inputs.files.get(source)?;
+                Some((source.clone(), digest.clone()))
+            }
+            _ => None,
+        })
+        .collect::<BTreeMap<_, _>>();
+    Ok(Wanted {
+        service,
+        image: image.clone(),
+        binds,
+        placed: None,
+    })
+}
+
+/// The named services and everything they depend on, as `docker compose up web` does.
+fn with_dependencies<'p>(
+    project: &'p Project,
+    named: &'p [ServiceName],
+) -> BTreeSet<&'p ServiceName> {
+    if named.is_empty() {
+        return project.services.keys().collect();
+    }
+    let mut chosen = BTreeSet::new();
+    let mut open: Vec<&ServiceName> = named.iter().collect();
+    while let Some(name) = open.pop() {
+        let Some(service) = project.services.get(name) else {
+            continue;
+        };
+        if chosen.insert(name) {
+            open.extend(service.depends_on.keys());
+        }
+    }
+    chosen
+}
+
+/// Services that run and are not in the Compose file stay, unless `--remove-orphans` or nothing
+/// else was asked for.
+fn leave_others_alone(inputs: &Inputs<'_>, goal: &mut Goal) {
+    if inputs.options.remove_orphans {
+        return;
+    }
+    let state = inputs.observed.state.as_ref();
+    let recorded = state.and_then(|state| state.active_release());
+    let recorded = recorded
+        .into_iter()
+        .flat_map(|release| release.services.keys());
+    let hosts = inputs.observed.hosts.values();
+    let running = hosts.flat_map(|host| host.containers.iter().map(|one| &one.service));
+    let orphans: BTreeSet<&ServiceName> = recorded
+        .chain(running)
+        .filter(|name| !inputs.project.services.contains_key(*name))
+        .collect();
+    for orphan in orphans {
+        goal.warnings.push(format!(
+            "service `{orphan}` runs but is not in the Compose file; `up --remove-orphans` removes \
+             it"
+        ));
+        goal.untouched.insert(orphan.clone());
+    }
+}
+
+fn unknown_service(project: &Project, name: &ServiceName) -> Error {
+    let known = || project.services.keys().map(ServiceName::as_str);
+    let error = Error::user(format!(
+        "service `{name}` is not in project `{}`",
+        project.name
+    ));
+    match near_miss(name.as_str(), known()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error.hint(format!("its services are {}", super::fleet::list(known()))),
+    }
+}

@@ -1,0 +1,322 @@
+//! What is to be done for one service: the decisions that its stages are made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::current::{Current, Standing};
+use super::diff::{self, Coming, Desired, Slot};
+use super::fleet::Fleet;
+use super::goal::{Goal, Wanted};
+use super::inputs::Inputs;
+use super::mounts::Files;
+use super::place::{Cap, CapReason};
+use super::ports::PortBook;
+use super::rollout::{self, StopFirst};
+use super::stages::ComingReplica;
+use super::template::{Configured, Identity, Setting, configure};
+use super::volumes::{self, Stay, Volume};
+use super::{Batch, eligible, names, replicas};
+use crate::error::{Error, Result};
+use crate::model::{
+    Digest, Host, HostName, Image, ReleaseId, Service, ServiceName, StackKey, Template,
+};
+
+/// One service's decisions.
+pub(super) struct Work<'w> {
+    pub wanted: &'w Wanted,
+    pub volumes: Vec<Volume>,
+    /// Host of each wanted replica.
+    pub numbers: BTreeMap<u32, HostName>,
+    /// Per host of a wanted replica.
+    pub configured: BTreeMap<HostName, Configured>,
+    pub slots: Vec<Slot>,
+    pub batches: Vec<Batch>,
+    /// What forbids two containers of one replica at once.
+    pub stop_first: Option<StopFirst>,
+    /// Name and ports of every wanted replica's container, kept ones included.
+    pub replicas: BTreeMap<u32, ComingReplica>,
+    /// Another service waits for it to exit with 0.
+    pub completes: bool,
+    /// How long containers that go may take.
+    pub grace_of_old: Duration,
+    release: ReleaseId,
+}
+
+/// What all services of a plan have in common.
+pub(super) struct Frame<'w> {
+    pub inputs: &'w Inputs<'w>,
+    pub key: &'w StackKey,
+    pub goal: &'w Goal,
+    pub fleet: &'w Fleet<'w>,
+    pub current: &'w Current<'w>,
+    /// The release this plan makes, if it makes one.
+    pub release: ReleaseId,
+}
+
+impl Frame<'_> {
+    fn setting(&self) -> Setting<'_> {
+        Setting {
+            context: self.inputs.context,
+            key: self.key,
+            networks: &self.goal.networks,
+        }
+    }
+}
+
+impl<'w> Work<'w> {
+    /// Places, numbers, compares and orders one service.
+    ///
+    /// # Errors
+    /// Every reason for which a service cannot be deployed as it is written.
+    pub fn decide(frame: &Frame<'w>, wanted: &'w Wanted, completes: bool) -> Result<Self> {
+        let service = &wanted.service;
+        check_name(service)?;
+        let volumes = volumes::of_service(frame.key, service, &frame.goal.volumes)?;
+        let numbers = placed(frame, wanted, &volumes)?;
+        let mut configured = BTreeMap::new();
+        let files = Files {
+            digests: &wanted.binds,
+            kept: frame.goal.restored.is_some(),
+        };
+        for host in numbers.values() {
+            let Some(member) = frame.fleet.get(host) else {
+                continue;
+            };
+            if !configured.contains_key(host) {
+                let one = configure(frame.setting(), service, &volumes, files, member.host)?;
+                configured.insert(host.clone(), one);
+            }
+        }
+        let image = wanted.image.known().map(|image| &image.manifest.digest);
+        let slots = diff::slots(
+            &Desired {
+                service: &service.name,
+                image,
+                configured: &configured,
+                numbers: &numbers,
+                force: frame.inputs.options.force_recreate,
+                completes,
+            },
+            frame.current,
+        );
+        let stop_first = rollout::stop_first(service, &volumes);
+        let policy = frame.inputs.policy;
+        let batches = rollout::order(policy, service, &slots, stop_first.is_none())?;
+        let recorded = frame.current.recorded(&service.name);
+        Ok(Self {
+            wanted,
+            volumes,
+            numbers,
+            configured,
+            slots,
+            batches,
+            stop_first,
+            replicas: BTreeMap::new(),
+            completes,
+            grace_of_old: recorded.map_or(service.stop_grace, |old| old.service.stop_grace),
+            release: frame.release,
+        })
+    }
+
+    pub fn name(&self) -> &'w ServiceName {
+        &self.wanted.service.name
+    }
+
+    pub fn image(&self) -> Option<&'w Image> {
+        self.wanted.image.known()
+    }
+
+    /// Names the containers and gives them host ports (spec §10).
+    ///
+    /// # Errors
+    /// A block of ports is exhausted.
+    pub fn allocate(&mut self, key: &StackKey, book: &mut PortBook<'_>) -> Result<()> {
+        let service = &self.wanted.service;
+        let proxied: BTreeSet<u16> = service.ingress.iter().map(|one| one.port).collect();
+        for slot in &self.slots {
+            let standing = match (&slot.kept, &slot.new) {
+                (Some(kept), _) => kept,
+                (None, Some(Coming::Adopted(adopted))) => adopted,
+                (None, Some(Coming::Fresh)) => {
+                    let replica = ComingReplica {
+                        container: service.container_name.clone().unwrap_or_else(|| {
+                            names::container(key, &service.name, slot.number, self.release)
+                        }),
+                        ports: fresh_ports(service, slot, &self.batches, &proxied, book)?,
+                    };
+                    self.replicas.insert(slot.number, replica);
+                    continue;
+                }
+                (None, None) => continue,
+            };
+            let replica = ComingReplica {
+                container: standing.name.clone(),
+                ports: if is_on_host_network(service) {
+                    own_ports(&proxied)
+                } else {
+                    let ports = standing.ports.iter();
+                    let ports = ports.filter(|(port, _)| proxied.contains(port));
+                    ports.map(|(port, host)| (*port, *host)).collect()
+                },
+            };
+            self.replicas.insert(slot.number, replica);
+        }
+        Ok(())
+    }
+
+    /// The create body of a new container; none while its image is not known.
+    pub fn body(
+        &self,
+        slot: &Slot,
+        configured: &Configured,
+        host: &Host,
+        replica: &ComingReplica,
+    ) -> Option<Template> {
+        Some(configured.body(
+            &self.wanted.service,
+            host,
+            &Identity {
+                image: self.image()?,
+                release: self.release,
+                replica: slot.number,
+                ports: &replica.ports,
+            },
+        ))
+    }
+
+    /// Hosts on which containers are created.
+    pub fn fresh_hosts(&self) -> BTreeSet<&HostName> {
+        self.slots
+            .iter()
+            .filter(|slot| matches!(slot.new, Some(Coming::Fresh)))
+            .map(|slot| &slot.host)
+            .collect()
+    }
+
+    /// What the release record calls the service's configuration: that of its first replica's host.
+    pub fn config(&self) -> Digest {
+        let first = self.numbers.values().next();
+        first
+            .and_then(|host| self.configured.get(host))
+            .map_or_else(
+                || self.wanted.service.template.digest(),
+                |one| one.digest.clone(),
+            )
+    }
+
+    /// Every container that goes, leftovers included.
+    pub fn leaving(&self) -> impl Iterator<Item = &Standing> {
+        self.slots
+            .iter()
+            .flat_map(|slot| slot.old.iter().chain(&slot.extras))
+    }
+}
+
+/// Two replicas with one name, or a hostile one.
+fn check_name(service: &Service) -> Result<()> {
+    let Some(name) = &service.container_name else {
+        return Ok(());
+    };
+    names::written("service", service.name.as_str(), name)?;
+    if service.replicas > 1 {
+        return Err(Error::user(format!(
+            "service `{}` wants {} replicas, but `container_name: {name}` allows one container",
+            service.name, service.replicas
+        ))
+        .hint(
+            "drop `container_name`; webpods names containers after context, project and service",
+        ));
+    }
+    Ok(())
+}
+
+/// Hosts and numbers of the replicas.
+fn placed(
+    frame: &Frame<'_>,
+    wanted: &Wanted,
+    volumes: &[Volume],
+) -> Result<BTreeMap<u32, HostName>> {
+    let (inputs, fleet, current) = (frame.inputs, frame.fleet, frame.current);
+    let service = &wanted.service;
+    let counts_now = current.counts(&service.name, fleet);
+    let existing = current.numbers(&service.name, fleet);
+    let recorded = wanted
+        .placed
+        .as_ref()
+        .filter(|placed| placed.keys().all(|host| fleet.get(host).is_some()));
+    if let Some(placed) = recorded {
+        return Ok(replicas::number(placed, &existing, fleet.names()));
+    }
+    let eligible = eligible::eligible(inputs.context, fleet, service)?;
+    let left_out: Vec<HostName> = current
+        .recorded(&service.name)
+        .into_iter()
+        .flat_map(|recorded| &recorded.replicas)
+        .map(|replica| replica.host.clone())
+        .filter(|host| fleet.left_out.contains(&host))
+        .collect();
+    let counts = volumes::place_with_volumes(
+        inputs.policy,
+        &Stay {
+            fleet,
+            service,
+            volumes,
+            eligible: &eligible,
+            cap: cap(service),
+            current: &counts_now,
+            left_out: &left_out,
+            move_volumes: inputs.options.move_volumes,
+        },
+    )?;
+    Ok(replicas::number(&counts, &existing, fleet.names()))
+}
+
+fn cap(service: &Service) -> Option<Cap> {
+    let proxied = service.ingress.first().map(|ingress| ingress.port);
+    let fixed = service.ports.iter().find_map(|port| port.published);
+    if let Some(port) = fixed.or(proxied.filter(|_| is_on_host_network(service))) {
+        return Some(Cap {
+            most: 1,
+            because: CapReason::HostPort(port),
+        });
+    }
+    service.placement.max_per_host.map(|most| Cap {
+        most,
+        because: CapReason::MaxPerHost,
+    })
+}
+
+fn is_on_host_network(service: &Service) -> bool {
+    service.network_mode.as_deref() == Some("host")
+}
+
+/// On the host's own network the program's ports are the host's ports.
+fn own_ports(proxied: &BTreeSet<u16>) -> BTreeMap<u16, u16> {
+    proxied.iter().map(|port| (*port, *port)).collect()
+}
+
+fn fresh_ports(
+    service: &Service,
+    slot: &Slot,
+    batches: &[Batch],
+    proxied: &BTreeSet<u16>,
+    book: &mut PortBook<'_>,
+) -> Result<BTreeMap<u16, u16>> {
+    if is_on_host_network(service) {
+        return Ok(own_ports(proxied));
+    }
+    let start_first = batches
+        .iter()
+        .any(|batch| batch.start_first && batch.replicas.contains(&slot.number));
+    let mut ports = BTreeMap::new();
+    for port in proxied {
+        let reuse = slot
+            .old
+            .as_ref()
+            .filter(|_| !start_first)
+            .and_then(|old| old.ports.get(port).copied());
+        let host_port = book.allocate(&service.name, &slot.host, slot.number, *port, reuse)?;
+        ports.insert(*port, host_port);
+    }
+    Ok(ports)
+}
