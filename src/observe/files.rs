@@ -1,0 +1,162 @@
+//! What one script finds on a host: states, claims, ports, disk, proxy files, blobs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Result};
+use crate::event::Events;
+use crate::model::{Claim, Digest, ProjectState, StackKey};
+use crate::remote::Host;
+use crate::state::frame::{self, Part};
+use crate::state::{Copy, claim};
+
+use super::listening;
+
+/// What is asked of a host.
+pub(super) struct Question<'a> {
+    pub root: &'a str,
+    pub key: &'a StackKey,
+    pub cache: &'a str,
+    pub proxy_files: &'a [String],
+    pub blobs: &'a BTreeSet<&'a Digest>,
+}
+
+/// What the host's files say.
+#[derive(Debug, PartialEq)]
+pub(super) struct Files {
+    pub state: Copy,
+    pub claims: Vec<Claim>,
+    pub listening: BTreeSet<u16>,
+    pub disk_free: u64,
+    pub proxy_files: BTreeMap<String, Option<String>>,
+    pub blobs: BTreeSet<Digest>,
+}
+
+/// Asks one host.
+///
+/// # Errors
+/// The host cannot be asked, its answer is cut short, or a file of ours may not be read.
+pub(super) async fn look(host: &Host, question: &Question<'_>, events: &Events) -> Result<Files> {
+    let script = [frame::SCRIPT, include_str!("sh/observe.sh")].concat();
+    let boundary = frame::random();
+    let (context, project) = (&question.key.context, &question.key.project);
+    let args = [
+        question.root,
+        context.as_str(),
+        project.as_str(),
+        question.cache,
+        &boundary,
+    ];
+    let output = host
+        .sh_with_input(&script, &args, asked(question).as_bytes())
+        .await?
+        .ok(&format!("read `{}`", question.root))?;
+    let parts = frame::parse(&output.stdout, &boundary).ok_or_else(|| {
+        Error::unreachable(format!("the answer of host `{}` is cut short", host.name()))
+            .hint("try again; `webpods node check` looks for what is wrong with the host")
+    })?;
+    understand(host, question, parts, events)
+}
+
+fn asked(question: &Question) -> String {
+    let mut lines = String::new();
+    for path in question.proxy_files {
+        // A path with a newline would be two questions; no file has such a name.
+        if !path.contains('\n') {
+            lines.push_str(&format!("p {path}\n"));
+        }
+    }
+    for digest in question.blobs {
+        lines.push_str(&format!("b {}\n", digest.hex()));
+    }
+    lines
+}
+
+fn understand(
+    host: &Host,
+    question: &Question,
+    parts: Vec<(String, Part)>,
+    events: &Events,
+) -> Result<Files> {
+    let key = question.key;
+    let path = format!("{}/{}/{}/state.json", question.root, key.context, key.project);
+    let unreadable = |path: &str| {
+        Error::user(format!(
+            "the ssh user may not read `{path}` on host `{}`",
+            host.name()
+        ))
+        .hint("`webpods node bootstrap` gives the ssh user the folders it needs")
+    };
+    let mut files = Files {
+        state: Copy {
+            host: host.name().clone(),
+            path: path.clone(),
+            bytes: None,
+        },
+        claims: Vec::new(),
+        listening: BTreeSet::new(),
+        disk_free: 0,
+        proxy_files: BTreeMap::new(),
+        blobs: BTreeSet::new(),
+    };
+    for (name, part) in parts {
+        match name.as_str() {
+            "state" => match part {
+                Part::Present(bytes) => files.state.bytes = Some(bytes),
+                Part::Absent => {}
+                Part::Unreadable => return Err(unreadable(&path)),
+            },
+            "claims" => {
+                for line in part.text().unwrap_or_default().lines() {
+                    match serde_json::from_str(line) {
+                        Ok(claim) => files.claims.push(claim),
+                        Err(_) => foreign(host, events),
+                    }
+                }
+            }
+            "other" => match part.bytes().map(serde_json::from_slice::<ProjectState>) {
+                Some(Ok(state)) => files.claims.push(claim(&state, host.name())),
+                _ => foreign(host, events),
+            },
+            "listening" => files.listening = listening::ports(part.text().unwrap_or_default()),
+            "disk" => {
+                files.disk_free = part.text().and_then(listening::free).ok_or_else(|| {
+                    Error::user(format!(
+                        "cannot tell how much disk is free on host `{}`",
+                        host.name()
+                    ))
+                    .hint(format!("see what `df -Pk {}` says there", question.cache))
+                })?;
+            }
+            "blobs" => {
+                files.blobs = part
+                    .text()
+                    .unwrap_or_default()
+                    .lines()
+                    .filter_map(|hex| format!("sha256:{hex}").parse().ok())
+                    .collect();
+            }
+            other => {
+                if let Some(path) = other.strip_prefix("proxy ") {
+                    let content = match part {
+                        Part::Present(bytes) => {
+                            Some(String::from_utf8_lossy(&bytes).into_owned())
+                        }
+                        Part::Absent => None,
+                        Part::Unreadable => return Err(unreadable(path)),
+                    };
+                    files.proxy_files.insert(path.to_owned(), content);
+                }
+            }
+        }
+    }
+    files.claims.retain(|claim| claim.owner != *key);
+    Ok(files)
+}
+
+fn foreign(host: &Host, events: &Events) {
+    events.warn(format!(
+        "host `{}` has the state of another project that cannot be read; its domains and ports \
+         are not taken into account",
+        host.name()
+    ));
+}

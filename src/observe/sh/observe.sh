@@ -1,0 +1,54 @@
+# All of a host that files say, in one go. Arguments: folder of all state, context, project, cache,
+# boundary. Standard input: `p <path>` for every proxy file and `b <hex>` for every blob asked for.
+set -u
+LC_ALL=C
+export LC_ALL
+root=$1 cache=$4 boundary=$5
+ours=$root/$2/$3
+
+for folder in "$root" "$root/$2" "$ours"; do
+    if [ -d "$folder" ] && [ ! -x "$folder" ]; then
+        printf '%s: Permission denied\n' "$folder" >&2
+        exit 11
+    fi
+done
+
+file state "$ours/state.json"
+
+# The shell's own `read` and `printf`: a host may hold a hundred projects.
+part claims present
+for folder in "$root"/*/*/; do
+    folder=${folder%/}
+    if [ "$folder" != "$ours" ] && [ -r "$folder/claims" ]; then
+        line=
+        IFS= read -r line <"$folder/claims"
+        printf '%s\n' "$line"
+    fi
+done
+# A state that was put back by hand has no claims beside it.
+for folder in "$root"/*/*/; do
+    folder=${folder%/}
+    if [ "$folder" != "$ours" ] && [ ! -e "$folder/claims" ] && [ -r "$folder/state.json" ]; then
+        file other "$folder/state.json"
+    fi
+done
+
+part listening present
+grep -hE ' [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+
+part disk present
+folder=$cache
+while [ -n "$folder" ] && [ ! -d "$folder" ]; do folder=${folder%/*}; done
+df -Pk "${folder:-/}" 2>/dev/null
+
+blobs=
+while IFS= read -r line; do
+    case $line in
+    'p '*) file "proxy ${line#p }" "${line#p }" ;;
+    'b '*) [ -s "$cache/blobs/sha256/${line#b }" ] && blobs="$blobs${line#b }
+" ;;
+    esac
+done
+part blobs present
+printf '%s' "$blobs"
+part end -
