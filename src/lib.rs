@@ -20,6 +20,7 @@ pub mod error;
 pub mod event;
 pub mod image;
 pub mod model;
+pub mod observe;
 pub mod plan;
 pub mod remote;
 pub mod report;

@@ -27,7 +27,7 @@ pub(super) struct Files {
     pub claims: Vec<Claim>,
     pub listening: BTreeSet<u16>,
     pub disk_free: u64,
-    pub proxy_files: BTreeMap<String, Option<String>>,
+    pub proxy: BTreeMap<String, Option<String>>,
     pub blobs: BTreeSet<Digest>,
 }
 
@@ -58,17 +58,12 @@ pub(super) async fn look(host: &Host, question: &Question<'_>, events: &Events) 
 }
 
 fn asked(question: &Question) -> String {
-    let mut lines = String::new();
-    for path in question.proxy_files {
-        // A path with a newline would be two questions; no file has such a name.
-        if !path.contains('\n') {
-            lines.push_str(&format!("p {path}\n"));
-        }
-    }
-    for digest in question.blobs {
-        lines.push_str(&format!("b {}\n", digest.hex()));
-    }
-    lines
+    // A path with a newline would be two questions; no proxy file has such a name.
+    let paths = question.proxy_files.iter().filter(|it| !it.contains('\n'));
+    let paths = paths.flat_map(|path| ["p ", path, "\n"]);
+    let blobs = question.blobs.iter();
+    let blobs = blobs.flat_map(|digest| ["b ", digest.hex(), "\n"]);
+    paths.chain(blobs).collect()
 }
 
 fn understand(
@@ -78,7 +73,10 @@ fn understand(
     events: &Events,
 ) -> Result<Files> {
     let key = question.key;
-    let path = format!("{}/{}/{}/state.json", question.root, key.context, key.project);
+    let path = format!(
+        "{}/{}/{}/state.json",
+        question.root, key.context, key.project
+    );
     let unreadable = |path: &str| {
         Error::user(format!(
             "the ssh user may not read `{path}` on host `{}`",
@@ -95,7 +93,7 @@ fn understand(
         claims: Vec::new(),
         listening: BTreeSet::new(),
         disk_free: 0,
-        proxy_files: BTreeMap::new(),
+        proxy: BTreeMap::new(),
         blobs: BTreeSet::new(),
     };
     for (name, part) in parts {
@@ -138,13 +136,11 @@ fn understand(
             other => {
                 if let Some(path) = other.strip_prefix("proxy ") {
                     let content = match part {
-                        Part::Present(bytes) => {
-                            Some(String::from_utf8_lossy(&bytes).into_owned())
-                        }
+                        Part::Present(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
                         Part::Absent => None,
                         Part::Unreadable => return Err(unreadable(path)),
                     };
-                    files.proxy_files.insert(path.to_owned(), content);
+                    files.proxy.insert(path.to_owned(), content);
                 }
             }
         }

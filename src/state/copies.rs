@@ -1,5 +1,6 @@
 //! The copies of a project's state on a set of hosts.
 
+use crate::docker::Nodes;
 use crate::error::{Error, Result};
 use crate::model::StackKey;
 
@@ -19,6 +20,11 @@ pub struct Copies {
 }
 
 impl Copies {
+    /// The project on these hosts.
+    pub fn of(nodes: &Nodes, key: &StackKey) -> Self {
+        Self::at(key, nodes.iter().map(|node| Site::new(node, key)).collect())
+    }
+
     /// The project in these folders.
     pub fn at(key: &StackKey, sites: Vec<Site>) -> Self {
         Self {

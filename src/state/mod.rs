@@ -25,4 +25,6 @@ pub use journal::{Operation, Outcome};
 pub use lease::{Lease, Request};
 pub use lock::{Holder, Who};
 pub use newest::{Copy, Found, newest};
+pub(crate) use site::together;
 pub use site::{ROOT, Site};
+pub use write::claim;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
+use crate::docker::Node;
 use crate::error::{Error, Kind, Result};
 use crate::model::{HostName, StackKey};
 use crate::remote::Host;
@@ -42,6 +43,11 @@ impl Answer {
 }
 
 impl Site {
+    /// The project's folder on `node`, in its usual place.
+    pub fn new(node: &Node, key: &StackKey) -> Self {
+        Self::under(ROOT, Arc::clone(&node.host), key)
+    }
+
     /// The project's folder below another root.
     pub fn under(root: &str, host: Arc<Host>, key: &StackKey) -> Self {
         Self {

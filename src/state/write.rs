@@ -75,7 +75,7 @@ pub(super) fn lost(site: &Site, answer: &Answer) -> Error {
 
 /// What other projects must know of this one on `host` (spec §7.5, §7.6), kept in a small file of
 /// its own: an observation reads those of all projects.
-fn claim(state: &ProjectState, host: &HostName) -> Claim {
+pub fn claim(state: &ProjectState, host: &HostName) -> Claim {
     let routes = state.active_release().map(|release| &release.routes);
     let domains: BTreeSet<_> = routes
         .into_iter()

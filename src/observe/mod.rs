@@ -1,0 +1,152 @@
+//! One observation of the fleet per command.
+//!
+//! In: connected nodes, the context, the (context, project), and the images that may have to be
+//! there. Out: [`Observed`]. Each host is asked by one script for all that files say and by a few
+//! concurrent Engine calls for the rest, all hosts at once; failures of all hosts are reported
+//! together.
+
+mod engine;
+mod files;
+mod listening;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use indexmap::IndexMap;
+
+use crate::docker::{Node, Nodes};
+use crate::error::Result;
+use crate::event::Events;
+use crate::model::{Context, Digest, HostName, HostObserved, Image, Observed, StackKey};
+use crate::state::{Copy, ROOT, newest, together};
+
+use files::Question;
+
+/// What the observation must find out besides what it always does.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted<'a> {
+    /// Images that may have to be shipped: their blobs are looked for in the caches.
+    pub images: Vec<&'a Image>,
+    /// Per host, the files that the proxy driver may write.
+    pub proxy_files: BTreeMap<HostName, Vec<String>>,
+}
+
+/// Observes every node.
+///
+/// # Errors
+/// Hosts that cannot be asked, all of them in one error; a state that cannot be used.
+pub async fn observe(
+    nodes: &Nodes,
+    context: &Context,
+    key: &StackKey,
+    wanted: &Wanted<'_>,
+    events: &Events,
+) -> Result<Observed> {
+    let blobs: BTreeSet<&Digest> = wanted
+        .images
+        .iter()
+        .flat_map(|image| image.blobs())
+        .map(|blob| &blob.digest)
+        .collect();
+    let seen = join_all(nodes.iter().map(async |node| {
+        let none = Vec::new();
+        let question = Question {
+            root: ROOT,
+            key,
+            cache: &context.artifacts.remote_cache_dir,
+            proxy_files: wanted.proxy_files.get(node.name()).unwrap_or(&none),
+            blobs: &blobs,
+        };
+        // Boxed: the requests of all hosts together are large.
+        Box::pin(host(node, &question, events)).await
+    }))
+    .await;
+    let (copies, hosts): (Vec<_>, Vec<_>) = together(seen)?.into_iter().unzip();
+    let found = newest(key, &copies)?;
+    for warning in &found.warnings {
+        events.warn(warning);
+    }
+    let names = copies.into_iter().map(|copy| copy.host);
+    Ok(Observed {
+        hosts: names.zip(hosts).collect(),
+        state: found.state,
+        stale: found.stale,
+    })
+}
+
+/// Observes only which containers of the project are there: for `ps`, `logs` and `exec`.
+///
+/// # Errors
+/// Hosts that cannot be asked, all of them in one error.
+pub async fn containers(nodes: &Nodes, key: &StackKey, events: &Events) -> Result<Observed> {
+    let seen = join_all(nodes.iter().map(async |node| {
+        let containers = engine::containers(node, key, events).await?;
+        let identity = node.engine().await?.identity();
+        let host = HostObserved {
+            platform: identity.platform.clone(),
+            engine: identity.version.clone(),
+            store: identity.store,
+            containers,
+            ..nothing()
+        };
+        Ok((node.name().clone(), host))
+    }))
+    .await;
+    let hosts: IndexMap<_, _> = together(seen)?.into_iter().collect();
+    Ok(Observed {
+        hosts,
+        ..Observed::default()
+    })
+}
+
+async fn host(
+    node: &Node,
+    question: &Question<'_>,
+    events: &Events,
+) -> Result<(Copy, HostObserved)> {
+    let (said, files) = tokio::try_join!(
+        engine::ask(node, question.key, events),
+        files::look(&node.host, question, events),
+    )?;
+    let others = said.containers.other_ports;
+    let ours = said.containers.our_ports;
+    // The engine's own proxy listens on the ports our containers publish.
+    let listening = files.listening.difference(&ours).copied();
+    let host = HostObserved {
+        platform: said.platform,
+        engine: said.version,
+        store: said.store,
+        disk_free: files.disk_free,
+        containers: said.containers.ours,
+        taken_ports: listening.chain(others.iter().copied()).collect(),
+        networks: said.networks,
+        volumes: said.volumes,
+        claims: files.claims,
+        images: said.images,
+        blobs: files.blobs,
+        engine_layers: BTreeSet::new(),
+        proxy_files: files.proxy,
+    };
+    Ok((files.state, host))
+}
+
+/// A host of which nothing is known.
+fn nothing() -> HostObserved {
+    HostObserved {
+        platform: String::new(),
+        engine: String::new(),
+        store: crate::model::Store::default(),
+        disk_free: 0,
+        containers: Vec::new(),
+        taken_ports: BTreeSet::new(),
+        networks: BTreeSet::new(),
+        volumes: BTreeSet::new(),
+        claims: Vec::new(),
+        images: BTreeSet::new(),
+        blobs: BTreeSet::new(),
+        engine_layers: BTreeSet::new(),
+        proxy_files: BTreeMap::new(),
+    }
+}
