@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub binds: BTreeMap<PathBuf, Digest>,
     /// Where an older release had its replicas; none: the placement script decides.
     pub placed: Option<Counts>,
+    /// The image's bytes are here, so that they can be shipped.
+    pub local: bool,
 }
 
 /// What a plan converges to.

@@ -11,7 +11,8 @@ use crate::model::{Digest, HostName, Image, Service};
 /// Images with what each host lacks of them; a blob goes to a host once, whatever images share it.
 ///
 /// # Errors
-/// An image was built for another platform than that of a host it is needed on.
+/// An image was built for another platform than that of a host it is needed on, or an image of an
+/// older release is not complete on a host and its bytes are not here.
 pub(super) fn images(
     works: &[Work<'_>],
     fleet: &Fleet<'_>,
@@ -42,6 +43,23 @@ pub(super) fn images(
                 let sent = sent.entry(member.name().clone()).or_default();
                 plan.shipments.push(shipment(member, image, sent));
             }
+        }
+    }
+    for work in works.iter().filter(|work| !work.wanted.local) {
+        let lacks = work
+            .image()
+            .and_then(|image| plans.get(&image.manifest.digest))
+            .into_iter()
+            .flat_map(|plan| &plan.shipments)
+            .filter(|shipment| !shipment.blobs.is_empty());
+        let hosts: Vec<&HostName> = lacks.map(|shipment| &shipment.host).collect();
+        if !hosts.is_empty() {
+            return Err(Error::user(format!(
+                "the image of service `{}` is neither here nor complete on {}",
+                work.name(),
+                list(hosts)
+            ))
+            .hint("`webpods release ls` says which releases can be restored, and where"));
         }
     }
     Ok(order

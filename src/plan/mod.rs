@@ -10,6 +10,7 @@ mod converge;
 mod current;
 mod diff;
 mod domains;
+mod down;
 mod eligible;
 mod fleet;
 mod goal;
@@ -28,6 +29,7 @@ mod prepare;
 mod prune;
 mod published;
 mod replicas;
+mod rollback;
 mod rollout;
 mod routes;
 mod stages;
@@ -38,7 +40,9 @@ mod volumes;
 mod warnings;
 mod work;
 
+pub use down::down;
 pub use inputs::{Inputs, PlanOptions, bind_sources};
+pub use rollback::rollback;
 pub use up::up;
 
 pub use policy::{Batch, Change, PlaceHost, PlaceRequest, Policy, RenderRequest, RolloutRequest};

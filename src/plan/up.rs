@@ -75,6 +75,7 @@ fn wanted(inputs: &Inputs<'_>, service: &Service) -> Result<Wanted> {
         image: image.clone(),
         binds,
         placed: None,
+        local: true,
     })
 }
 
