@@ -44,16 +44,6 @@ impl App {
         })
     }
 
-    /// The folder that relative paths and the search for `.webpods/` start from:
-    /// `--project-directory`, else the working folder.
-    #[must_use]
-    pub fn start(&self) -> PathBuf {
-        match &self.global.project_directory {
-            Some(folder) => self.cwd.join(folder),
-            None => self.cwd.clone(),
-        }
-    }
-
     /// `.webpods/` and what it lists.
     ///
     /// # Errors
@@ -62,7 +52,7 @@ impl App {
         if let Some(workspace) = self.workspace.get() {
             return Ok(workspace);
         }
-        let found = Workspace::discover(&self.start())?;
+        let found = Workspace::discover(&self.cwd)?;
         Ok(self.workspace.get_or_init(|| found))
     }
 

@@ -53,10 +53,9 @@ struct Written {
 
 impl Init {
     pub fn run(app: &App) -> Result<()> {
-        let root = app.start();
         let mut written = Written::default();
         for (name, text) in FILES {
-            if create(&root.join(name), text)? {
+            if create(&app.cwd.join(name), text)? {
                 written.created.push(name.to_owned());
             } else {
                 written.kept.push(name.to_owned());

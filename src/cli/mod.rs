@@ -31,7 +31,6 @@ use global::Global;
     version,
     subcommand_required = true,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = AFTER_HELP,
 )]
 struct Cli {
@@ -130,5 +129,21 @@ mod tests {
     #[test]
     fn the_command_line_has_no_contradictions() {
         command().debug_assert();
+    }
+
+    fn global(line: &str) -> Global {
+        let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+        Global::collect(&matches)
+    }
+
+    #[test]
+    fn global_flags_stand_anywhere_and_lists_add_up() {
+        let line = "webpods -f a.yml --hosts a,b -c one context -f b.yml ls -f - --hosts c -c two";
+        let global = global(line);
+        let files: Vec<_> = global.files.iter().map(|file| file.to_str()).collect();
+        assert_eq!(files, [Some("a.yml"), Some("b.yml"), Some("-")]);
+        assert_eq!(global.hosts, ["a", "b", "c"]);
+        assert_eq!(global.context.as_deref(), Some("two"));
+        assert!(!global.verbose);
     }
 }
