@@ -19,6 +19,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod image;
+pub mod lab;
 pub mod model;
 pub mod observe;
 pub mod plan;
