@@ -121,10 +121,10 @@ fn defaults(lab: &ContextName, project: &Path) -> String {
     let env = format!(".env.{lab}");
     let mut text = String::new();
     if let (Some(base), Some(overlay)) = (base, overlay) {
-        _ = write!(text, "  compose_files: [{base}, {overlay}]\n");
+        _ = writeln!(text, "  compose_files: [{base}, {overlay}]");
     }
     if there(&env) {
-        _ = write!(text, "  env_file: {env}\n");
+        _ = writeln!(text, "  env_file: {env}");
     }
     if text.is_empty() {
         return text;

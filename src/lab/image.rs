@@ -7,7 +7,6 @@ use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
 
-use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
 use super::docker::{ask, docker};
@@ -16,6 +15,7 @@ use super::settings::EngineVersion;
 use super::{lock, program};
 use crate::error::{Error, Explain, Result};
 use crate::event::Events;
+use crate::model::Digest;
 
 /// All images of nodes, of whatever engine and recipe.
 pub(super) const REPOSITORY: &str = "webpods-lab-node";
@@ -85,26 +85,15 @@ pub(super) async fn ensure(
 
 /// `webpods-lab-node:<engine>-<digest of the recipe>`.
 fn name(engine: EngineVersion) -> String {
-    let mut digest = Sha256::new();
-    let mut part = |text: &str| {
-        digest.update(text.len().to_le_bytes());
-        digest.update(text);
-    };
-    for (file, content) in RECIPE {
-        part(file);
-        part(content);
-    }
-    for text in PROXIES.into_iter().chain(engine.packages()) {
-        part(text);
-    }
-    part(ENTRYPOINT);
-    let hex: String = digest
-        .finalize()
-        .iter()
-        .take(6)
-        .map(|byte| format!("{byte:02x}"))
+    let files = RECIPE.iter().flat_map(|(file, content)| [*file, *content]);
+    let parts: Vec<&str> = files
+        .chain(PROXIES)
+        .chain(engine.packages())
+        .chain([ENTRYPOINT])
         .collect();
-    format!("{REPOSITORY}:{engine}-{hex}")
+    // No part contains a zero byte, so other parts are another text.
+    let recipe = Digest::of(parts.join("\0").as_bytes());
+    format!("{REPOSITORY}:{engine}-{}", recipe.short())
 }
 
 async fn exists(image: &str) -> Result<bool> {

@@ -20,9 +20,16 @@ pub(super) async fn ensure(
     let folder = folders.node(lab, node);
     let authorized = folder.join("authorized_keys");
     create_private(&authorized)?;
+    // sshd reads the login's key as that login, who is not the owner of the copy on the node. On
+    // this machine the lab's own folder above keeps others out.
+    for readable in [&folder, &authorized] {
+        set_mode(readable, 0o755)?;
+    }
     generate(&folder.join("host_key"), &format!("{lab}/{node}")).await?;
     let public = read(&folders.key(lab).with_extension("pub"))?;
-    write(&authorized.join(settings.user.as_str()), &public)?;
+    let login = authorized.join(settings.user.as_str());
+    write(&login, &public)?;
+    set_mode(&login, 0o644)?;
     write(&folder.join("daemon.json"), &daemon_json(settings))
 }
 
@@ -58,6 +65,13 @@ async fn generate(path: &Path, comment: &str) -> Result<()> {
     let path = path.to_string_lossy();
     let args = ["-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", &path];
     program::run("ssh-keygen", &args).await.map(drop)
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .explain(|| format!("cannot set the mode of `{}`", path.display()))
 }
 
 fn read(path: &Path) -> Result<String> {
