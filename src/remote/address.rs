@@ -1,6 +1,6 @@
 //! Where and how one host is reached: validated once, so that nothing hostile becomes an ssh flag.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
@@ -60,12 +60,18 @@ impl Address {
         })
     }
 
-    /// ssh's arguments for this address, the destination last.
-    pub fn arguments(&self) -> Vec<String> {
+    /// ssh's arguments for this address, the destination last. What a bastion's ssh complains about
+    /// is appended to the file `complaints`: the final ssh would drop it.
+    pub fn arguments(&self, complaints: Option<&Path>) -> Vec<String> {
         let mut args = self.options();
         if let Some(bastion) = &self.bastion {
+            let mut command = self.proxy_command(bastion);
+            if let Some(path) = complaints {
+                command.push_str(" 2>>");
+                command.push_str(&quoted(&path.to_string_lossy().replace('%', "%%")));
+            }
             args.push("-o".to_owned());
-            args.push(format!("ProxyCommand={}", self.proxy_command(bastion)));
+            args.push(format!("ProxyCommand={command}"));
         }
         destination(&mut args, self.user.as_deref(), self.port, &self.addr);
         args
@@ -74,7 +80,7 @@ impl Address {
     /// The key under which a connection to this address is shared between commands.
     pub fn identity(&self) -> Digest {
         // The arguments are exactly what makes the connection; NUL cannot occur within one.
-        Digest::of(self.arguments().join("\0").as_bytes())
+        Digest::of(self.arguments(None).join("\0").as_bytes())
     }
 
     /// What a person types to try the connection by hand.
@@ -135,7 +141,7 @@ impl Address {
         destination(&mut own, user, bastion.port, &bastion.addr);
         args.extend(own.into_iter().map(|arg| arg.replace('%', "%%")));
         let words: Vec<String> = args.iter().map(|arg| quoted(arg)).collect();
-        format!("exec ssh {}", words.join(" "))
+        format!("ssh {}", words.join(" "))
     }
 }
 
@@ -297,7 +303,7 @@ mod tests {
             ..Ssh::default()
         };
         let address = Address::new(&ssh, &host("2001:db8::1")).unwrap();
-        let args = address.arguments();
+        let args = address.arguments(None);
         let tail = &args[args.len() - 8..];
         let expected = [
             "-i",

@@ -1,7 +1,6 @@
 //! Starting the OpenSSH master that carries all sessions with one host.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read, Seek};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -74,8 +73,11 @@ async fn launch(
 ) -> Result<(bool, String)> {
     // A file, not a pipe: some versions of ssh keep stderr open in the background, and a pipe
     // would never end.
-    let mut said = tempfile::tempfile().explain(|| "cannot make a temporary file")?;
-    let stderr = said.try_clone().explain(|| "cannot use a temporary file")?;
+    let folder = socket.parent().unwrap_or(Path::new("/"));
+    let what = || format!("cannot use a file in `{}`", folder.display());
+    let said = tempfile::NamedTempFile::new_in(folder).explain(what)?;
+    let stderr = File::options().append(true).open(said.path());
+    let stderr = stderr.explain(what)?;
     let mut child = Command::new(program)
         .args(["-M", "-N", "-f", "-x", "-S"])
         .arg(socket)
@@ -90,7 +92,7 @@ async fn launch(
             "StreamLocalBindMask=0177",
         ])
         .args(["-o", "RequestTTY=no", "-o", "PermitLocalCommand=no"])
-        .args(address.arguments())
+        .args(address.arguments(Some(said.path())))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(stderr)
@@ -108,10 +110,7 @@ async fn launch(
         );
     };
     let status = status.explain(|| "cannot wait for `ssh`")?;
-    let mut text = Vec::new();
-    said.rewind()
-        .and_then(|()| said.read_to_end(&mut text))
-        .explain(|| "cannot read what `ssh` said")?;
+    let text = std::fs::read(said.path()).explain(what)?;
     Ok((
         status.success(),
         String::from_utf8_lossy(&text).into_owned(),

@@ -1,4 +1,4 @@
-//! Every test that needs no engine and no host, in one binary.
+//! Every test that needs no engine and no lab, in one binary.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot set itself up must fail"
@@ -8,3 +8,4 @@ mod architecture;
 mod cli;
 mod docs;
 mod lua;
+mod remote;
