@@ -168,6 +168,10 @@ impl Wire {
                 Err(mut refused) => match refused.take_message() {
                     // It was never sent: the connection was closed while idle.
                     Some(unsent) => request = unsent,
+                    // It may have been sent; asking twice changes nothing.
+                    None if call.method == hyper::Method::GET => {
+                        request = self.request(call).map_err(|error| broken(&error))?;
+                    }
                     None => return Err(broken(&refused.into_error())),
                 },
             }
