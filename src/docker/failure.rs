@@ -128,7 +128,7 @@ elif [ ! -r "$1" ] || [ ! -w "$1" ]; then echo denied; id -un
 else echo there; fi"#;
 
 /// The error for an engine that does not answer on its socket, after a look at why.
-pub(super) async fn silent(host: &Host, why: &dyn std::fmt::Display) -> Error {
+pub(super) async fn silent(host: &Host, why: &(dyn std::fmt::Display + Sync)) -> Error {
     let socket = host.engine_path().display().to_string();
     let place = if host.is_local() {
         "on this machine".to_owned()
