@@ -7,13 +7,36 @@
 //!
 //! [`Image`]: crate::model::Image
 
+mod amount;
 mod archive;
+mod build;
+mod hash;
 mod ignore;
 mod manifest;
 mod records;
+mod ship;
 mod source;
 mod stat_cache;
 mod store;
 
+use amount::amount;
 pub use archive::Wanted;
 pub use store::{BlobWriter, Store};
+
+/// A name that nobody else uses: not another process, not another attempt of this one.
+fn unique() -> String {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static ATTEMPT: AtomicU64 = AtomicU64::new(0);
+    let attempt = ATTEMPT.fetch_add(1, Ordering::Relaxed);
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    let here = rustix::system::uname();
+    let text = format!(
+        "{:?} {} {now} {attempt}",
+        here.nodename(),
+        std::process::id()
+    );
+    crate::model::Digest::of(text.as_bytes()).short().to_owned()
+}

@@ -134,6 +134,32 @@ impl Store {
         }
     }
 
+    /// Whether a blob's bytes are what its digest says; if not, it is removed.
+    pub(super) fn check(&self, digest: &Digest) -> bool {
+        let sound = File::open(self.path(digest))
+            .and_then(super::hash::digest)
+            .is_ok_and(|found| found == *digest);
+        if !sound {
+            // When even that fails, the next transfer says so again.
+            let _ = fs::remove_file(self.path(digest));
+        }
+        sound
+    }
+
+    /// What this store is called on hosts: the same for every command that uses it.
+    pub(super) fn client(&self) -> Result<String> {
+        let path = self.root.join("client");
+        let is_name = |text: &String| {
+            (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
+        if let Some(name) = fs::read_to_string(&path).ok().filter(is_name) {
+            return Ok(name);
+        }
+        let name = super::unique();
+        self.write_file(&path, name.as_bytes())?;
+        Ok(name)
+    }
+
     /// Stores bytes under their digest.
     ///
     /// # Errors

@@ -128,8 +128,16 @@ fn is_secret(name: &str) -> bool {
     }
     let name = name.to_ascii_lowercase();
     [
-        "token", "secret", "password", "passwd", "passphrase", "credential", "apikey", "api_key",
-        "private_key", "access_key",
+        "token",
+        "secret",
+        "password",
+        "passwd",
+        "passphrase",
+        "credential",
+        "apikey",
+        "api_key",
+        "private_key",
+        "access_key",
     ]
     .iter()
     .any(|word| name.contains(word))
@@ -221,7 +229,9 @@ mod tests {
     fn secrets_travel_in_the_environment() {
         let mut build = app();
         build.args.insert("NPM_TOKEN".into(), Some("s3cret".into()));
-        build.args.insert("DOCKER_TOKEN".into(), Some("plain".into()));
+        build
+            .args
+            .insert("DOCKER_TOKEN".into(), Some("plain".into()));
         let all = arguments(&build, false).unwrap();
         assert!(all.contains(&"--build-arg=NPM_TOKEN".to_owned()));
         assert!(all.contains(&"--build-arg=DOCKER_TOKEN=plain".to_owned()));
@@ -242,7 +252,11 @@ mod tests {
     fn an_inline_dockerfile_is_read_from_standard_input() {
         let mut build = app();
         build.dockerfile_inline = Some("FROM scratch".into());
-        assert!(arguments(&build, false).unwrap().contains(&"--file=-".to_owned()));
+        assert!(
+            arguments(&build, false)
+                .unwrap()
+                .contains(&"--file=-".to_owned())
+        );
     }
 
     #[test]

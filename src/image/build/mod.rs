@@ -85,12 +85,22 @@ impl Docker {
         command.envs(invocation.secrets());
         let inline = build.dockerfile_inline.as_deref();
         let done = self
-            .run(command, service.name.as_str(), inline, &invocation.hidden(), events)
+            .run(
+                command,
+                service.name.as_str(),
+                inline,
+                &invocation.hidden(),
+                events,
+            )
             .await?;
         if let Err(lines) = done {
             let text = lines.join("\n");
             let failed = Error::user(format!("the build of service `{}` failed", service.name));
-            let failed = if lines.is_empty() { failed } else { failed.cause(text.clone()) };
+            let failed = if lines.is_empty() {
+                failed
+            } else {
+                failed.cause(text.clone())
+            };
             return Err(if text.contains("requires BuildKit") {
                 failed.hint("install the `docker-buildx` plugin, which brings BuildKit")
             } else {
@@ -142,7 +152,11 @@ impl Docker {
         events: &Events,
     ) -> Result<Result<(), Vec<String>>> {
         let mut child = command
-            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdin(if input.is_some() {
+                Stdio::piped()
+            } else {
+                Stdio::null()
+            })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

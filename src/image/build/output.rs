@@ -49,7 +49,7 @@ pub(in crate::image) async fn follow(
 async fn lines(stream: Option<impl AsyncRead + Unpin>, emit: impl AsyncFn(&[u8])) {
     let Some(mut stream) = stream else { return };
     let mut pending = Vec::new();
-    let mut chunk = [0; 8192];
+    let mut chunk = vec![0; 8192];
     while let Ok(n) = stream.read(&mut chunk).await {
         if n == 0 {
             break;
@@ -84,13 +84,21 @@ mod tests {
             assert_eq!(service, "web");
             sink.lock().unwrap().push(line);
         });
-        let last = follow((Some(text.as_bytes()), None::<&[u8]>), "web", hidden, &events).await;
-        (last, Arc::try_unwrap(seen).unwrap().into_inner().unwrap())
+        let last = follow(
+            (Some(text.as_bytes()), None::<&[u8]>),
+            "web",
+            hidden,
+            &events,
+        )
+        .await;
+        let seen = seen.lock().unwrap().clone();
+        (last, seen)
     }
 
     #[tokio::test]
     async fn lines_become_events_and_the_last_twenty_are_kept() {
-        let text: String = (0..30).map(|n| format!("line {n}\r\n")).collect();
+        let text: Vec<_> = (0..30).map(|n| format!("line {n}")).collect();
+        let text = text.join("\r\n");
         let (last, seen) = followed(&text, &[]).await;
         assert_eq!(seen.len(), 30);
         assert_eq!(last.len(), 20);
@@ -109,6 +117,9 @@ mod tests {
     #[tokio::test]
     async fn an_endless_line_is_cut() {
         let (_, seen) = followed(&"x".repeat(LONGEST * 2 + 1), &[]).await;
-        assert_eq!(seen.iter().map(String::len).collect::<Vec<_>>(), [4096, 4096, 1]);
+        assert_eq!(
+            seen.iter().map(String::len).collect::<Vec<_>>(),
+            [4096, 4096, 1]
+        );
     }
 }

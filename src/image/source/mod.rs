@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::Store;
+use super::hash;
 use super::ignore::Ignore;
 use super::stat_cache::StatCache;
 use crate::error::{Error, Result};
@@ -256,7 +256,9 @@ impl Walk<'_> {
             let digest = if let Some(digest) = self.cache.get(&name, &found) {
                 digest
             } else {
-                let digest = digest(path).map_err(|error| self.unreadable(path, &error))?;
+                let digest = File::open(path)
+                    .and_then(hash::digest)
+                    .map_err(|error| self.unreadable(path, &error))?;
                 self.cache.set(&name, &found, &digest, self.now);
                 digest
             };
@@ -284,25 +286,6 @@ impl Walk<'_> {
             "make it readable, or name it in `{}`",
             self.root.join(".dockerignore").display()
         ))
-    }
-}
-
-fn digest(path: &Path) -> io::Result<Digest> {
-    let mut hash = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut HashWriter(&mut hash))?;
-    Ok(Digest::from_hash(hash.finalize()))
-}
-
-struct HashWriter<'a>(&'a mut Sha256);
-
-impl io::Write for HashWriter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -1,0 +1,99 @@
+//! What the receiving script says.
+
+use crate::model::Digest;
+
+/// One line of the script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The blob is in the cache.
+    Have,
+    /// The blob is wanted from this byte on.
+    Want(Digest, u64),
+    /// KiB free and bytes needed.
+    Free { kib: u64, needed: u64 },
+    /// How the stream is unpacked.
+    Pack(Packing),
+    /// The stream may begin.
+    Go,
+    /// The blob arrived.
+    Arrived(Digest),
+    /// The input ended within the blob.
+    Short(Digest),
+    /// The bytes are not what the digest says.
+    Bad(Digest),
+}
+
+/// What the host can unpack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    Zstd,
+    Gzip,
+    None,
+}
+
+impl Answer {
+    /// Nothing for a line that is not the script's.
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split(' ');
+        let digest = |hex: &str| format!("sha256:{hex}").parse().ok();
+        let answer = match (words.next()?, words.next(), words.next()) {
+            ("have", Some(_), None) => Self::Have,
+            ("want", Some(hex), Some(offset)) => Self::Want(digest(hex)?, offset.parse().ok()?),
+            ("free", Some(kib), Some(needed)) => Self::Free {
+                kib: kib.parse().ok()?,
+                needed: needed.parse().ok()?,
+            },
+            ("pack", Some("zstd"), None) => Self::Pack(Packing::Zstd),
+            ("pack", Some("gzip"), None) => Self::Pack(Packing::Gzip),
+            ("pack", Some("none"), None) => Self::Pack(Packing::None),
+            ("go", None, None) => Self::Go,
+            ("ok", Some(hex), None) => Self::Arrived(digest(hex)?),
+            ("short", Some(hex), None) => Self::Short(digest(hex)?),
+            ("bad", Some(hex), None) => Self::Bad(digest(hex)?),
+            _ => return None,
+        };
+        words.next().is_none().then_some(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_understood_or_ignored() {
+        let digest = Digest::of(b"x");
+        let hex = digest.hex();
+        assert_eq!(
+            Answer::parse(&format!("want {hex} 7")),
+            Some(Answer::Want(digest.clone(), 7))
+        );
+        assert_eq!(
+            Answer::parse(&format!("ok {hex}")),
+            Some(Answer::Arrived(digest))
+        );
+        assert_eq!(
+            Answer::parse("free 12 34"),
+            Some(Answer::Free {
+                kib: 12,
+                needed: 34
+            })
+        );
+        assert_eq!(
+            Answer::parse("pack gzip"),
+            Some(Answer::Pack(Packing::Gzip))
+        );
+        for strange in [
+            "",
+            "go on",
+            "want x 1",
+            "free 1 -1",
+            "pack rar",
+            "ok ../../etc",
+            "free 1 2 3",
+            "Welcome to Ubuntu",
+        ] {
+            assert_eq!(Answer::parse(strange), None, "{strange:?}");
+        }
+    }
+}
