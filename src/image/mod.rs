@@ -10,18 +10,37 @@
 mod amount;
 mod archive;
 mod build;
+mod chain;
+mod export;
+mod gc;
 mod hash;
+mod have;
 mod ignore;
+mod layout;
+mod list;
+mod load;
+mod local;
 mod manifest;
+mod pipe;
+mod realise;
 mod records;
+mod refs;
 mod ship;
 mod source;
 mod stat_cache;
 mod store;
+mod survey;
 
 use amount::amount;
+
 pub use archive::Wanted;
+pub use have::{Have, fetch, have};
+pub use list::{Listed, Presence, list};
+pub use load::load;
+pub use refs::{Keep, Pruned, prune, write_refs};
+pub use ship::ship;
 pub use store::{BlobWriter, Store};
+pub use survey::BuildMode;
 
 /// A name that nobody else uses: not another process, not another attempt of this one.
 fn unique() -> String {

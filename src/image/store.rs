@@ -249,6 +249,18 @@ impl BlobWriter {
             .map_err(|error| self.store.write_error(&error.error))?;
         Ok(blob)
     }
+
+    /// As [`BlobWriter::finish`] when the bytes are what `digest` says; else they are dropped and
+    /// the answer is false.
+    ///
+    /// # Errors
+    /// As [`BlobWriter::finish`].
+    pub(super) fn finish_as(self, digest: &Digest) -> Result<bool> {
+        if Digest::from_hash(self.hash.clone().finalize()) != *digest {
+            return Ok(false);
+        }
+        self.finish().map(|_| true)
+    }
 }
 
 impl Write for BlobWriter {

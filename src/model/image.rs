@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Digest;
 
 /// A content-addressed piece of an image.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Blob {
     /// sha256 of the bytes as they are stored.
     pub digest: Digest,

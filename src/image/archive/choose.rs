@@ -125,7 +125,7 @@ pub(super) fn choose(members: &Members, wanted: Wanted) -> Result<Chosen> {
 }
 
 /// Whether an image for `have` is what `wanted` asks for; a variant counts when it is asked for.
-pub(super) fn same_platform(have: &str, wanted: &str) -> bool {
+pub(in crate::image) fn same_platform(have: &str, wanted: &str) -> bool {
     let (mut have, mut wanted) = (have.split('/'), wanted.split('/'));
     have.next() == wanted.next()
         && have.next() == wanted.next()

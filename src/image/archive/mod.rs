@@ -10,6 +10,7 @@ mod members;
 
 use std::io::Read;
 
+pub(super) use self::choose::same_platform;
 use self::members::Members;
 use super::{Store, manifest};
 use crate::error::{Error, Result};

@@ -5,11 +5,14 @@ set -u
 umask 077
 cache=$1
 dir=$cache/tmp/load.$2
+lease=$cache/leases/load.$2
 socket=$3
 shift 3
 trap 'rm -rf -- "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
-mkdir -p -- "$dir" && cd -- "$dir" && tar -xf - && ln -s ../../blobs blobs || exit 1
+mkdir -p -- "$dir" "$cache/leases" && cd -- "$dir" && tar -xf - && ln -s ../../blobs blobs || exit 1
+# Until a release refers to the image, nobody prunes it.
+printf '%s\n' "$@" >"$lease" || exit 1
 for hex; do
   if [ ! -f "blobs/sha256/$hex" ]; then
     echo "missing $hex"

@@ -1,6 +1,7 @@
 # Finds or removes what nobody refers to. $1: cache, $2: context, $3: project,
 # $4: `look` or `remove`, $5…: releases of this project that stay.
-# Prints `used <hex>` for what somebody refers to and `blob <hex> <size>` for what nobody does.
+# Prints `used <hex>` for what somebody refers to, `gone <hex>` for what releases that go away
+# referred to, and `blob <hex> <size>` for what is in the cache and nobody refers to.
 set -u
 umask 077
 cache=$1 mine=$1/refs/$2/$3 how=$4
@@ -22,8 +23,9 @@ for ref in refs/*/*/*; do
   fi
   if [ -z "$gone" ]; then
     cat -- "$ref" >>"$used" || exit 1
-  elif [ "$how" = remove ]; then
-    rm -f -- "$ref" || exit 1
+  else
+    sed 's/^sha256:/gone /' "$ref"
+    [ "$how" = look ] || rm -f -- "$ref" || exit 1
   fi
 done
 # What a client is shipping right now has no release yet.

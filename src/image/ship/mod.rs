@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use self::transfer::{Failure, Transfer};
 use super::Store;
+use crate::docker::Node;
 use crate::error::Result;
 use crate::event::Events;
 use crate::plan::BlobShipment;
@@ -23,12 +24,31 @@ const ATTEMPTS: u32 = 4;
 /// The pause after the first failure; it doubles after each.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Sends the blobs that a host's cache lacks, all in one stream. This machine needs none: its
+/// engine loads from the store.
+///
+/// # Errors
+/// As for blobs that cannot be had or a host that cannot take them: it has too little space,
+/// refuses to write, or is lost for good; a blob is not in the store or is damaged there.
+pub async fn ship(
+    node: &Node,
+    cache_dir: &str,
+    blobs: &[BlobShipment],
+    store: &Store,
+    events: &Events,
+) -> Result<()> {
+    if blobs.is_empty() || node.host.is_local() {
+        return Ok(());
+    }
+    send(&node.host, cache_dir, blobs, store, events).await
+}
+
 /// Sends the blobs that the host's cache lacks.
 ///
 /// # Errors
 /// The host has too little space, refuses to write, or cannot be reached after several attempts;
 /// a blob is not in the store or is damaged there.
-pub(super) async fn send(
+async fn send(
     host: &Host,
     cache_dir: &str,
     blobs: &[BlobShipment],

@@ -85,7 +85,7 @@ impl Transfer<'_> {
         };
         let Some(wanted) = wanted else {
             drop(stdin);
-            return Err(self.ended(process).await);
+            return Err(self.refused(process).await);
         };
         let expected = wanted.parts.len();
         let (fed, arrived) = self.stream(wanted, stdin, &mut lines).await;
@@ -215,6 +215,17 @@ impl Transfer<'_> {
         )))
     }
 
+    /// Why the script ended before it wanted anything.
+    async fn refused(&self, process: Process) -> Failure {
+        match process.wait().await {
+            Ok(output) if (1..128).contains(&output.status) => {
+                Failure::Final(output.error("receive images"))
+            }
+            Ok(output) => Failure::Again(output.error("receive images")),
+            Err(error) => error.into(),
+        }
+    }
+
     /// Why the script ended before everything arrived.
     async fn ended(&self, process: Process) -> Failure {
         let output = match process.wait().await {
@@ -222,20 +233,8 @@ impl Transfer<'_> {
             Err(error) => return error.into(),
         };
         let error = output.error("receive images");
-        let lost = output.stderr.is_empty() || output.status > 128 || output.success();
-        if lost {
-            // Nothing was complained about: the stream just ended.
-            return Failure::Again(error);
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let hopeless = [
-            "No space left",
-            "Disk quota",
-            "Permission denied",
-            "Read-only",
-            "not found",
-        ];
-        if hopeless.iter().any(|reason| stderr.contains(reason)) {
+        // A full disk or a missing right has a hint and stays; everything else is an interruption.
+        if output.status < 128 && !error.hints().is_empty() {
             Failure::Final(error)
         } else {
             Failure::Again(error)

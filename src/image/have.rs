@@ -1,0 +1,174 @@
+//! What a host has already: one question about its cache, one about its engine (spec §12.3).
+
+use std::collections::BTreeSet;
+
+use super::{Store, chain};
+use crate::docker::Node;
+use crate::error::{Error, Result};
+use crate::model::{Blob, Digest, Image};
+
+const HAVE: &str = include_str!("sh/have.sh");
+
+/// What a host has of the images that were asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Have {
+    /// Blobs in its cache; on this machine those of the local store too.
+    pub blobs: BTreeSet<Digest>,
+    /// Layers its engine can supply to every one of the images that needs them.
+    pub engine_layers: BTreeSet<Digest>,
+    /// Manifest digests of images its engine holds under their host tag.
+    pub images: BTreeSet<Digest>,
+}
+
+impl Have {
+    /// Whether the image runs, or can be loaded, without a byte being sent.
+    #[must_use]
+    pub fn restorable(&self, image: &Image) -> bool {
+        self.images.contains(&image.manifest.digest) || self.lacks(image).next().is_none()
+    }
+
+    /// The blobs that must be sent before the image can be loaded.
+    pub fn lacks<'a>(&'a self, image: &'a Image) -> impl Iterator<Item = &'a Blob> {
+        let loaded = self.images.contains(&image.manifest.digest);
+        image.blobs().filter(move |blob| {
+            !loaded
+                && !self.blobs.contains(&blob.digest)
+                && !self.engine_layers.contains(&blob.digest)
+        })
+    }
+}
+
+/// Asks a host what it has of these images.
+///
+/// # Errors
+/// The host or its engine does not answer.
+pub async fn have(node: &Node, cache_dir: &str, images: &[Image]) -> Result<Have> {
+    let wanted: BTreeSet<&Blob> = images.iter().flat_map(Image::blobs).collect();
+    let (blobs, (held, engine_layers)) =
+        tokio::try_join!(cached(node, cache_dir, &wanted), loaded(node, images))?;
+    Ok(Have {
+        blobs,
+        engine_layers,
+        images: held,
+    })
+}
+
+/// The blobs in the cache that have the size they should have.
+async fn cached(
+    node: &Node,
+    cache_dir: &str,
+    wanted: &BTreeSet<&Blob>,
+) -> Result<BTreeSet<Digest>> {
+    let list: String = wanted
+        .iter()
+        .flat_map(|blob| [blob.digest.hex(), "\n"])
+        .collect();
+    if list.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let output = node
+        .host
+        .sh_with_input(HAVE, &[cache_dir], list.as_bytes())
+        .await?
+        .ok("ask what is in the image cache")?;
+    let mut found: BTreeSet<Digest> = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| {
+            let (hex, size) = line.split_once(' ')?;
+            let (digest, size) = (format!("sha256:{hex}").parse().ok()?, size.parse().ok()?);
+            let blob = Blob { digest, size };
+            wanted.contains(&blob).then_some(blob.digest)
+        })
+        .collect();
+    if node.host.is_local() {
+        let store = Store::open()?;
+        let here = wanted.iter().filter(|blob| store.holds(blob));
+        found.extend(here.map(|blob| blob.digest.clone()));
+    }
+    Ok(found)
+}
+
+/// The images that the engine holds under their host tag, and the layers it can supply to others.
+async fn loaded(node: &Node, images: &[Image]) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>)> {
+    let engine = node.engine().await?;
+    let held = chain::held(engine).await?;
+    let tags: BTreeSet<&str> = held
+        .iter()
+        .flat_map(|image| image.tags.iter().map(String::as_str))
+        .collect();
+    let (there, missing): (Vec<&Image>, Vec<&Image>) = images
+        .iter()
+        .partition(|image| tags.contains(image.host_tag().as_str()));
+    let found = there.iter().map(|image| image.manifest.digest.clone());
+    let found = found.collect();
+    if missing.is_empty() {
+        // Nothing will be loaded, so nobody needs to know about layers.
+        return Ok((found, BTreeSet::new()));
+    }
+    let layers = chain::layers(engine, &held).await?;
+    let kind = engine.identity().store;
+    Ok((found, chain::supplied_to_all(kind, &layers, missing)))
+}
+
+/// Copies blobs from a host's cache into the local store, for a machine that never built them.
+///
+/// # Errors
+/// The host does not have them, or they are damaged there; the store cannot be written.
+pub async fn fetch(node: &Node, cache_dir: &str, blobs: &[Blob], store: &Store) -> Result<()> {
+    for blob in blobs.iter().filter(|blob| !store.holds(blob)) {
+        fetch_one(node, cache_dir, blob, store).await?;
+    }
+    Ok(())
+}
+
+async fn fetch_one(node: &Node, cache_dir: &str, blob: &Blob, store: &Store) -> Result<()> {
+    use std::io::Write as _;
+    use tokio::io::AsyncReadExt as _;
+
+    let path = format!("{cache_dir}/blobs/sha256/{}", blob.digest.hex());
+    let mut process = node.host.stream("exec cat -- \"$1\"", &[&path]).await?;
+    drop(process.stdin.take());
+    let mut writer = store.writer()?;
+    let mut buffer = vec![0; 128 << 10];
+    // A connection that breaks shows in how the script ends.
+    while let Ok(n @ 1..) = process.stdout.read(&mut buffer).await {
+        writer
+            .write_all(&buffer[..n])
+            .map_err(|error| store.write_error(&error))?;
+    }
+    process
+        .wait()
+        .await?
+        .ok("read a blob from the image cache")?;
+    if writer.finish_as(&blob.digest)? {
+        return Ok(());
+    }
+    Err(Error::user(format!(
+        "blob `{}` in the cache of host `{}` is damaged",
+        blob.digest,
+        node.name()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::manifest;
+    use super::*;
+
+    #[test]
+    fn what_is_lacking_is_what_neither_cache_nor_engine_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path()).unwrap();
+        let image = manifest::tests::image(&store, &[b"base", b"top"]);
+        let mut have = Have::default();
+        assert_eq!(have.lacks(&image).count(), 4);
+        have.engine_layers.insert(image.layers[0].digest.clone());
+        have.blobs.insert(image.config.digest.clone());
+        let lacking: Vec<_> = have.lacks(&image).collect();
+        assert_eq!(lacking, [&image.layers[1], &image.manifest]);
+        assert!(!have.restorable(&image));
+        have.images.insert(image.manifest.digest.clone());
+        assert_eq!(have.lacks(&image).count(), 0);
+        assert!(have.restorable(&image));
+    }
+}

@@ -1,0 +1,142 @@
+//! The archive that every engine loads: an OCI layout with Docker's `manifest.json`.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+use serde_json::json;
+use tar::{Builder, Header};
+
+use super::{Store, manifest};
+use crate::error::{Error, Result};
+use crate::model::{Blob, Digest, Image};
+
+/// The blobs of an image's archive, each once, without the layers the engine supplies itself.
+pub(super) fn blobs<'a>(image: &'a Image, supplied: &BTreeSet<Digest>) -> Vec<&'a Blob> {
+    let mut seen = BTreeSet::new();
+    image
+        .blobs()
+        .filter(|blob| !supplied.contains(&blob.digest) && seen.insert(&blob.digest))
+        .collect()
+}
+
+fn path(blob: &Blob) -> String {
+    format!("blobs/sha256/{}", blob.digest.hex())
+}
+
+/// The documents of the archive: `oci-layout`, `index.json` for containerd, `manifest.json` for
+/// the classic store. Both name the image by its host tag.
+fn documents(image: &Image) -> [(&'static str, Vec<u8>); 3] {
+    let mut platform = image.platform.splitn(3, '/');
+    let mut part = || platform.next().unwrap_or_default().to_owned();
+    let mut described = json!({ "os": part(), "architecture": part() });
+    let variant = part();
+    if !variant.is_empty() {
+        described["variant"] = variant.into();
+    }
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": [{
+            "mediaType": manifest::MANIFEST,
+            "digest": image.manifest.digest,
+            "size": image.manifest.size,
+            "platform": described,
+            "annotations": {
+                "io.containerd.image.name": format!("docker.io/{}", image.host_tag()),
+                "org.opencontainers.image.ref.name": "latest",
+            },
+        }],
+    });
+    let docker = json!([{
+        "Config": path(&image.config),
+        "RepoTags": [image.host_tag()],
+        "Layers": image.layers.iter().map(path).collect::<Vec<_>>(),
+    }]);
+    [
+        ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()),
+        ("index.json", index.to_string().into_bytes()),
+        ("manifest.json", docker.to_string().into_bytes()),
+    ]
+}
+
+fn header(size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header
+}
+
+fn append_documents(archive: &mut Builder<impl Write>, image: &Image) -> io::Result<()> {
+    for (name, bytes) in documents(image) {
+        archive.append_data(&mut header(bytes.len() as u64), name, &*bytes)?;
+    }
+    Ok(())
+}
+
+/// A tar of the documents alone; the host adds the blobs.
+pub(super) fn head(image: &Image) -> Result<Vec<u8>> {
+    let mut archive = Builder::new(Vec::new());
+    append_documents(&mut archive, image)
+        .and_then(|()| archive.into_inner())
+        .map_err(|error| Error::user("the image's archive cannot be made").cause(error))
+}
+
+/// The whole archive, blobs from the local store.
+pub(super) fn write(
+    store: &Store,
+    image: &Image,
+    supplied: &BTreeSet<Digest>,
+    to: impl Write,
+) -> io::Result<()> {
+    let mut archive = Builder::new(to);
+    append_documents(&mut archive, image)?;
+    for blob in blobs(image, supplied) {
+        let file = store.read(&blob.digest).map_err(io::Error::other)?;
+        archive.append_data(&mut header(blob.size), path(blob), file)?;
+    }
+    archive.into_inner()?.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Wanted;
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_as_the_same_image() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path().join("a")).unwrap();
+        let image = manifest::tests::image(&store, &[b"base", b"top", b"base"]);
+        let mut bytes = Vec::new();
+        write(&store, &image, &BTreeSet::new(), &mut bytes).unwrap();
+        let other = Store::at(folder.path().join("b")).unwrap();
+        let wanted = Wanted {
+            reference: "app:1",
+            platform: None,
+        };
+        assert_eq!(other.import(&*bytes, wanted).unwrap(), image);
+    }
+
+    #[test]
+    fn supplied_layers_are_named_but_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path()).unwrap();
+        let image = manifest::tests::image(&store, &[b"base", b"top"]);
+        let supplied = [image.layers[0].digest.clone()].into();
+        let left: Vec<_> = blobs(&image, &supplied);
+        assert_eq!(left, [&image.layers[1], &image.config, &image.manifest]);
+        let [_, index, docker] = documents(&image);
+        let docker: serde_json::Value = serde_json::from_slice(&docker.1).unwrap();
+        assert_eq!(docker[0]["Layers"].as_array().unwrap().len(), 2);
+        assert_eq!(docker[0]["RepoTags"][0], image.host_tag());
+        let index: serde_json::Value = serde_json::from_slice(&index.1).unwrap();
+        assert_eq!(
+            index["manifests"][0]["annotations"]["io.containerd.image.name"],
+            format!("docker.io/{}", image.host_tag())
+        );
+        assert_eq!(
+            index["manifests"][0]["platform"],
+            json!({"os": "linux", "architecture": "amd64"})
+        );
+    }
+}

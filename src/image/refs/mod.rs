@@ -1,0 +1,182 @@
+//! Which release needs which blobs, recorded beside the blobs; and removal of what none needs
+//! (spec §12.4, §19.2).
+
+use std::collections::BTreeSet;
+
+use super::chain;
+use crate::docker::{Engine, Node};
+use crate::error::Result;
+use crate::model::{Blob, Digest, Image, ReleaseId, StackKey};
+use crate::remote::Host;
+
+const REFS: &str = include_str!("../sh/refs.sh");
+const PRUNE: &str = include_str!("../sh/prune.sh");
+
+/// Records on a host what a release needs, once its blobs are safely on disk.
+///
+/// # Errors
+/// The cache cannot be written.
+pub async fn write_refs(
+    node: &Node,
+    cache_dir: &str,
+    key: &StackKey,
+    release: ReleaseId,
+    images: impl IntoIterator<Item = &Image>,
+) -> Result<()> {
+    write(&node.host, cache_dir, key, release, images).await
+}
+
+async fn write(
+    host: &Host,
+    cache_dir: &str,
+    key: &StackKey,
+    release: ReleaseId,
+    images: impl IntoIterator<Item = &Image>,
+) -> Result<()> {
+    let needed: BTreeSet<&Digest> = images
+        .into_iter()
+        .flat_map(Image::blobs)
+        .map(|blob| &blob.digest)
+        .collect();
+    let list: String = needed
+        .into_iter()
+        .flat_map(|digest| [digest.as_str(), "\n"])
+        .collect();
+    let release = release.to_string();
+    let names = [
+        cache_dir,
+        key.context.as_str(),
+        key.project.as_str(),
+        &release,
+    ];
+    host.sh_with_input(REFS, &names, list.as_bytes())
+        .await?
+        .ok("record what the release needs")?;
+    Ok(())
+}
+
+/// What a prune removes, or would remove.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Blobs of the cache.
+    pub blobs: Vec<Blob>,
+    /// Host tags of the engine's images.
+    pub images: Vec<String>,
+}
+
+impl Pruned {
+    /// Bytes that the cache gives back.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.blobs.iter().map(|blob| blob.size).sum()
+    }
+}
+
+/// What of a project stays on a host.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep<'a> {
+    /// The project.
+    pub key: &'a StackKey,
+    /// Its releases that stay restorable; none: everything of it goes.
+    pub releases: &'a [ReleaseId],
+    /// Host tags that may go besides those of this cache, when no one refers to them.
+    pub also: &'a [String],
+}
+
+/// Removes from a host what no release refers to, of whichever project. With `dry_run` nothing is
+/// removed and the answer is the same.
+///
+/// # Errors
+/// The cache cannot be read or written; the engine does not answer.
+pub async fn prune(node: &Node, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> Result<Pruned> {
+    let engine = node.engine().await?;
+    let found = sweep(&node.host, cache_dir, keep, dry_run).await?;
+    let images = unused(engine, &found, keep.also).await?;
+    if !dry_run {
+        for image in &images {
+            match engine.remove_image(image).await {
+                // Someone else removed it, or began to use it, in the meantime.
+                Err(error) if error.is_not_found() || error.is_conflict() => {}
+                removed => removed?,
+            }
+        }
+    }
+    Ok(Pruned {
+        blobs: found.blobs,
+        images,
+    })
+}
+
+/// What the script found in a cache.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    /// Somebody refers to it.
+    used: BTreeSet<Digest>,
+    /// A release that goes away referred to it.
+    gone: BTreeSet<Digest>,
+    /// In the cache, and nobody refers to it.
+    blobs: Vec<Blob>,
+}
+
+async fn sweep(host: &Host, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> Result<Found> {
+    let releases: Vec<String> = keep.releases.iter().map(ReleaseId::to_string).collect();
+    let how = if dry_run { "look" } else { "remove" };
+    let key = keep.key;
+    let mut arguments = vec![cache_dir, key.context.as_str(), key.project.as_str(), how];
+    arguments.extend(releases.iter().map(String::as_str));
+    let output = host
+        .sh(PRUNE, &arguments)
+        .await?
+        .ok("prune the image cache")?;
+    let mut found = Found::default();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        let mut words = line.split(' ');
+        let (Some(kind), Some(hex)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let Ok(digest) = format!("sha256:{hex}").parse() else {
+            continue;
+        };
+        match (kind, words.next().map(str::parse)) {
+            ("used", None) => drop(found.used.insert(digest)),
+            ("gone", None) => drop(found.gone.insert(digest)),
+            ("blob", Some(Ok(size))) => found.blobs.push(Blob { digest, size }),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Host tags in the engine that this cache knew, that nobody refers to and no container uses.
+async fn unused(engine: &Engine, found: &Found, also: &[String]) -> Result<Vec<String>> {
+    let (held, containers) = tokio::try_join!(chain::held(engine), async {
+        Ok(engine.containers(&[]).await?)
+    })?;
+    let busy: BTreeSet<String> = containers
+        .into_iter()
+        .filter_map(|container| container.image_id)
+        .collect();
+    let mut tags: Vec<String> = held
+        .into_iter()
+        .filter(|image| !busy.contains(&image.id))
+        .flat_map(|image| image.tags)
+        .filter(|tag| goes(found, also, tag))
+        .collect();
+    tags.sort();
+    Ok(tags)
+}
+
+/// Whether a host tag may go. A cache elsewhere on the host may know images that this one does
+/// not; those stay.
+fn goes(found: &Found, also: &[String], tag: &str) -> bool {
+    let Some(digest) = chain::manifest_of(tag) else {
+        return false;
+    };
+    let known = found.gone.contains(&digest)
+        || found.blobs.iter().any(|blob| blob.digest == digest)
+        || also.iter().any(|other| other == tag);
+    known && !found.used.contains(&digest)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,210 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::*;
+use crate::event::Events;
+use crate::model::Ssh;
+
+struct Fixture {
+    folder: tempfile::TempDir,
+    host: Arc<Host>,
+}
+
+fn blob(text: &str) -> Blob {
+    Blob {
+        digest: Digest::of(text.as_bytes()),
+        size: text.len() as u64,
+    }
+}
+
+/// An image whose layers are these words; its manifest and configuration follow from them.
+fn image(layers: &[&str]) -> Image {
+    let name = layers.join("-");
+    Image {
+        reference: name.clone(),
+        manifest: blob(&format!("manifest of {name}")),
+        config: blob(&format!("config of {name}")),
+        layers: layers.iter().map(|layer| blob(layer)).collect(),
+        platform: "linux/amd64".to_owned(),
+        source: None,
+    }
+}
+
+fn key(project: &str) -> StackKey {
+    StackKey {
+        context: "prod".parse().unwrap(),
+        project: project.parse().unwrap(),
+    }
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let host = serde_json::from_value(serde_json::json!({
+            "name": "h1", "addr": "localhost", "labels": {}, "local": true,
+        }))
+        .unwrap();
+        fs::create_dir_all(folder.path().join("a cache/blobs/sha256")).unwrap();
+        Self {
+            host: Host::new(&Ssh::default(), &host, &Events::none()).unwrap(),
+            folder,
+        }
+    }
+
+    fn cache(&self) -> PathBuf {
+        self.folder.path().join("a cache")
+    }
+
+    /// Puts an image into the cache, as shipping does.
+    fn ship(&self, layers: &[&str]) -> Image {
+        let image = image(layers);
+        for blob in image.blobs() {
+            let path = self.cache().join("blobs/sha256").join(blob.digest.hex());
+            fs::write(path, vec![b'x'; usize::try_from(blob.size).unwrap()]).unwrap();
+        }
+        image
+    }
+
+    async fn release(&self, project: &str, release: u64, images: &[&Image]) {
+        let (cache, key) = (self.cache(), key(project));
+        let images = images.iter().copied();
+        write(
+            &self.host,
+            cache.to_str().unwrap(),
+            &key,
+            ReleaseId(release),
+            images,
+        )
+        .await
+        .unwrap();
+    }
+
+    async fn sweep(&self, project: &str, keep: &[u64], dry_run: bool) -> Found {
+        let releases: Vec<ReleaseId> = keep.iter().map(|number| ReleaseId(*number)).collect();
+        let key = key(project);
+        let keep = Keep {
+            key: &key,
+            releases: &releases,
+            also: &[],
+        };
+        let cache = self.cache();
+        sweep(&self.host, cache.to_str().unwrap(), keep, dry_run)
+            .await
+            .unwrap()
+    }
+
+    fn cached(&self) -> BTreeSet<String> {
+        fs::read_dir(self.cache().join("blobs/sha256"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+}
+
+fn hexes<'a>(images: impl IntoIterator<Item = &'a Image>) -> BTreeSet<String> {
+    images
+        .into_iter()
+        .flat_map(Image::blobs)
+        .map(|blob| blob.digest.hex().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn only_what_no_retained_release_needs_is_removed() {
+    let fixture = Fixture::new();
+    let old = fixture.ship(&["base", "old"]);
+    let new = fixture.ship(&["base", "new"]);
+    fixture.release("shop", 1, &[&old]).await;
+    fixture.release("shop", 2, &[&new]).await;
+    let found = fixture.sweep("shop", &[1, 2], false).await;
+    assert_eq!(found.blobs, []);
+
+    let looked = fixture.sweep("shop", &[2], true).await;
+    assert_eq!(
+        fixture.cached(),
+        hexes([&old, &new]),
+        "a look removes nothing"
+    );
+    let removed = fixture.sweep("shop", &[2], false).await;
+    assert_eq!(looked, removed);
+    assert_eq!(removed.blobs.len(), 3, "the shared base stays: {removed:?}");
+    assert_eq!(fixture.cached(), hexes([&new]));
+    assert!(removed.gone.contains(&old.manifest.digest));
+    assert!(goes(&removed, &[], &old.host_tag()));
+    assert!(!goes(&removed, &[], &new.host_tag()));
+}
+
+#[tokio::test]
+async fn another_project_keeps_what_it_needs() {
+    let fixture = Fixture::new();
+    let shared = fixture.ship(&["base", "app"]);
+    let own = fixture.ship(&["base", "own"]);
+    fixture.release("shop", 1, &[&shared, &own]).await;
+    fixture.release("other", 1, &[&shared]).await;
+    let removed = fixture.sweep("shop", &[], false).await;
+    assert_eq!(fixture.cached(), hexes([&shared]));
+    assert!(!goes(&removed, &[], &shared.host_tag()));
+    assert!(goes(&removed, &[], &own.host_tag()));
+    // The project's folder is gone, the other's is not.
+    assert!(!fixture.cache().join("refs/prod/shop").exists());
+    assert!(fixture.cache().join("refs/prod/other/r1").exists());
+}
+
+#[tokio::test]
+async fn what_is_being_shipped_stays_until_its_release_is_recorded() {
+    let fixture = Fixture::new();
+    let image = fixture.ship(&["base"]);
+    let leases = fixture.cache().join("leases");
+    fs::create_dir_all(&leases).unwrap();
+    let lease: Vec<String> = hexes([&image]).into_iter().collect();
+    fs::write(leases.join("client.1"), lease.join("\n") + "\n").unwrap();
+    fixture.sweep("other", &[], false).await;
+    assert_eq!(fixture.cached(), hexes([&image]));
+
+    fixture.release("shop", 1, &[&image]).await;
+    assert_eq!(
+        fs::read_dir(&leases).unwrap().count(),
+        0,
+        "the lease is over"
+    );
+    fixture.sweep("shop", &[], false).await;
+    assert!(fixture.cached().is_empty());
+}
+
+#[tokio::test]
+async fn a_lease_of_something_else_stays() {
+    let fixture = Fixture::new();
+    let (image, other) = (fixture.ship(&["base"]), fixture.ship(&["base", "more"]));
+    let leases = fixture.cache().join("leases");
+    fs::create_dir_all(&leases).unwrap();
+    let lease: Vec<String> = hexes([&other]).into_iter().collect();
+    fs::write(leases.join("client.1"), lease.join("\n") + "\n").unwrap();
+    fixture.release("shop", 1, &[&image]).await;
+    assert_eq!(fs::read_dir(&leases).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn images_of_a_cache_elsewhere_stay() {
+    let fixture = Fixture::new();
+    let elsewhere = image(&["base"]);
+    let found = fixture.sweep("shop", &[], false).await;
+    assert!(!goes(&found, &[], &elsewhere.host_tag()));
+    assert!(goes(&found, &[elsewhere.host_tag()], &elsewhere.host_tag()));
+    assert!(!goes(&found, &["nginx:latest".to_owned()], "nginx:latest"));
+}
+
+#[tokio::test]
+async fn a_host_without_a_cache_has_nothing_to_prune() {
+    let fixture = Fixture::new();
+    let key = key("shop");
+    let keep = Keep {
+        key: &key,
+        releases: &[],
+        also: &[],
+    };
+    let found = sweep(&fixture.host, "/nonexistent/cache", keep, false)
+        .await
+        .unwrap();
+    assert_eq!(found, Found::default());
+}

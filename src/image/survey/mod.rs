@@ -1,0 +1,229 @@
+//! What is known of each service's image before anything is built or pulled.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+
+use super::archive::same_platform;
+use super::records::Key;
+use super::{Store, source};
+use crate::docker::{Engine, Found};
+use crate::error::{Error, Result};
+use crate::model::{Build, Digest, Image, ImageState, Project, Service, ServiceName};
+
+/// When services with `build:` are built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BuildMode {
+    /// When their source is not the one of a known image.
+    #[default]
+    Auto,
+    /// `--build`: always.
+    Always,
+    /// `--no-build`: never; the last image is used.
+    Never,
+}
+
+impl Store {
+    /// Finds out, per service, whether its image is known or must be built or pulled.
+    ///
+    /// `services` limits the question; empty means all. `recorded` are the images of the active
+    /// release. Without a `local` engine only the store and the release are looked at.
+    ///
+    /// Images that the engine holds are exported into the store, so that a plan can say what will
+    /// be shipped.
+    ///
+    /// # Errors
+    /// A build context cannot be read; a service has neither image nor build; with
+    /// [`BuildMode::Never`] an image that was never built; the engine fails.
+    pub async fn survey(
+        &self,
+        project: &Project,
+        services: &[ServiceName],
+        mode: BuildMode,
+        recorded: &BTreeMap<ServiceName, Image>,
+        local: Option<&Engine>,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let chosen = project
+            .services
+            .values()
+            .filter(|service| services.is_empty() || services.contains(&service.name));
+        let states = chosen.map(|service| async {
+            let asked = Asked {
+                store: self,
+                service,
+                reference: reference(project, service)?,
+                recorded: recorded.get(&service.name),
+                local,
+            };
+            let state = match &service.build {
+                Some(build) => asked.built(build, mode).await?,
+                None => asked.pulled().await?,
+            };
+            Ok::<_, Error>((service.name.clone(), state))
+        });
+        Ok(try_join_all(states).await?.into_iter().collect())
+    }
+}
+
+/// What a service's image is called: `image:`, else `<project>-<service>` as Compose has it.
+///
+/// # Errors
+/// The service has neither image nor build.
+pub(super) fn reference(project: &Project, service: &Service) -> Result<String> {
+    match (&service.image, &service.build) {
+        (Some(image), _) => Ok(image.clone()),
+        (None, Some(_)) => Ok(format!("{}-{}", project.name, service.name).to_lowercase()),
+        (None, None) => Err(Error::user(format!(
+            "service `{}` has neither `image` nor `build`",
+            service.name
+        ))
+        .hint("add one of them to the Compose file")),
+    }
+}
+
+/// The fingerprint of a service's source, made on a thread that may block.
+pub(super) async fn fingerprint(store: &Store, service: &Service, build: &Build) -> Result<Digest> {
+    let (store, service, build) = (store.clone(), service.clone(), build.clone());
+    tokio::task::spawn_blocking(move || {
+        source::fingerprint(&store, &service, &build, |name| std::env::var(name).ok())
+    })
+    .await
+    .unwrap_or_else(|error| Err(Error::user("the source cannot be read").cause(error)))
+}
+
+struct Asked<'a> {
+    store: &'a Store,
+    service: &'a Service,
+    reference: String,
+    recorded: Option<&'a Image>,
+    local: Option<&'a Engine>,
+}
+
+impl Asked<'_> {
+    async fn built(&self, build: &Build, mode: BuildMode) -> Result<ImageState> {
+        if mode == BuildMode::Always {
+            return Ok(self.pending(true, "--build"));
+        }
+        let fingerprint = fingerprint(self.store, self.service, build).await;
+        let fingerprint = match (fingerprint, mode) {
+            (Ok(fingerprint), _) => Some(fingerprint),
+            // Without a build the source is not needed; a CI job may not even have it.
+            (Err(_), BuildMode::Never) => None,
+            (Err(error), _) => return Err(error),
+        };
+        let known = fingerprint.as_ref().and_then(|source| self.known(source));
+        if let Some(image) = known {
+            return Ok(self.named(image));
+        }
+        let last = self.store.recall(Key::Reference(&self.reference));
+        if mode == BuildMode::Never {
+            return self.last_built(last);
+        }
+        let same_source = |image: &Image| image.source == fingerprint;
+        Ok(self.pending(
+            true,
+            if self.recorded.is_some() {
+                "source changed since the active release"
+            } else if last.as_ref().is_some_and(same_source) {
+                "its image is no longer in the local store"
+            } else if last.is_some() {
+                "source changed since the last build"
+            } else {
+                "never built"
+            },
+        ))
+    }
+
+    /// The image that this source became, here or in the active release.
+    fn known(&self, source: &Digest) -> Option<Image> {
+        self.store
+            .recall_complete(Key::Source(source))
+            .or_else(|| {
+                let recorded = self.recorded?;
+                (recorded.source.as_ref() == Some(source)).then(|| recorded.clone())
+            })
+            .filter(|image| self.right_platform(image))
+    }
+
+    fn last_built(&self, last: Option<Image>) -> Result<ImageState> {
+        let complete = last.filter(|image| self.store.complete(image));
+        match complete.or_else(|| self.recorded.cloned()) {
+            Some(image) => Ok(self.named(image)),
+            None => Err(Error::user(format!(
+                "service `{}` was never built, and `--no-build` forbids it now",
+                self.service.name
+            ))
+            .hint(format!(
+                "run `webpods build {}`, or leave out `--no-build`",
+                self.service.name
+            ))),
+        }
+    }
+
+    async fn pulled(&self) -> Result<ImageState> {
+        if let Some(engine) = self.local
+            && let Some(image) = self.in_engine(engine).await?
+        {
+            return Ok(self.named(image));
+        }
+        let last = self.store.recall_complete(Key::Reference(&self.reference));
+        let recorded = self
+            .recorded
+            .filter(|image| image.reference == self.reference)
+            .cloned();
+        let known = last.or(recorded).filter(|image| self.right_platform(image));
+        Ok(match known {
+            Some(image) => self.named(image),
+            None => self.pending(false, "not on this machine"),
+        })
+    }
+
+    /// The image as this machine's engine has it, exported into the store.
+    async fn in_engine(&self, engine: &Engine) -> Result<Option<Image>> {
+        let Some(found) = engine.inspect_image(&self.reference).await.found()? else {
+            return Ok(None);
+        };
+        let Some(id) = found.id else { return Ok(None) };
+        let platform = self.service.platform.as_deref();
+        let have = format!(
+            "{}/{}",
+            found.os.unwrap_or_default(),
+            found.architecture.unwrap_or_default()
+        );
+        let wanted = platform.map(|platform| platform.splitn(3, '/').take(2).collect::<Vec<_>>());
+        if wanted.is_some_and(|wanted| wanted.join("/") != have) {
+            return Ok(None);
+        }
+        let image = self
+            .store
+            .obtain(engine, &id, &self.reference, platform)
+            .await?;
+        if !self.right_platform(&image) {
+            return Ok(None);
+        }
+        self.store
+            .remember(Key::Reference(&self.reference), &image)?;
+        Ok(Some(image))
+    }
+
+    fn right_platform(&self, image: &Image) -> bool {
+        let wanted = self.service.platform.as_deref();
+        wanted.is_none_or(|wanted| same_platform(&image.platform, wanted))
+    }
+
+    fn named(&self, mut image: Image) -> ImageState {
+        image.reference.clone_from(&self.reference);
+        ImageState::Known(image)
+    }
+
+    fn pending(&self, build: bool, reason: &str) -> ImageState {
+        ImageState::Pending {
+            reference: self.reference.clone(),
+            build,
+            reason: reason.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
