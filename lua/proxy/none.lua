@@ -7,8 +7,11 @@ return {
         return {}
     end,
     apply = nothing,
-    drain = nothing,
+    drain = function(_host, _upstreams, _timeout)
+        return true
+    end,
     verify = nothing,
+    reload = nothing,
     remove = nothing,
     status = function(_host)
         return { running = false, message = "this context has no proxy (`proxy.driver: none`)" }

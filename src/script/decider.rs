@@ -45,11 +45,27 @@ impl Decider {
             if super::hooks::registered(&self.vm, "plan")?.is_empty() {
                 return Ok(());
             }
-            let view = encode_frozen(&self.vm.lua, plan)
+            let view = encode_frozen(&self.vm.lua, &reviewed(plan))
                 .map_err(|error| super::fault::explain(&error, "hooks"))?;
             super::hooks::announce(&self.vm, "plan", &view)
         })
     }
+}
+
+/// The plan without its state and without the contents of files: secrets stay out of the VM.
+fn reviewed(plan: &Plan) -> serde_json::Value {
+    let mut view = serde_json::json!(plan);
+    view["state"] = serde_json::Value::Null;
+    for stage in view["stages"].as_array_mut().into_iter().flatten() {
+        for step in stage["steps"].as_array_mut().into_iter().flatten() {
+            for file in step["files"].as_array_mut().into_iter().flatten() {
+                if let Some(file) = file.as_object_mut() {
+                    file.remove("source");
+                }
+            }
+        }
+    }
+    view
 }
 
 /// `folder/name`, or an error that says what kind of name is wrong.

@@ -5,6 +5,7 @@
 //! the script and the line. The dialect is Luau, because its sandbox and interrupt stop what plain
 //! Lua's hooks cannot: endless loops under `pcall`, pathological patterns, memory bombs.
 
+mod act;
 mod api;
 mod decider;
 mod decode;
@@ -17,6 +18,7 @@ mod safety;
 mod scripts;
 mod vm;
 
+pub use act::{PhaseFuture, Phases, Pipeline, ProxyDriver, ProxyStatus, Runner, Scene};
 pub use decider::Decider;
 pub use inventory::load_context;
 pub use path::ScriptPath;

@@ -1,9 +1,19 @@
 //! The Lua modules under `webpods`, one file each with one `register`.
 
+mod commit;
+mod docker;
+mod each;
+mod files;
 mod hooks;
+mod host;
+mod http;
 mod json;
 mod log;
+mod options;
+mod plan;
 mod sh;
+mod sleep;
+mod stage;
 mod template;
 mod verdict;
 mod yaml;
@@ -17,6 +27,8 @@ use super::vm::Powers;
 use crate::event::Events;
 
 pub(crate) use hooks::{HOOKS, known_event};
+pub(crate) use host::ScriptHost;
+pub(crate) use plan::{offer_plan, plan_of};
 pub(crate) use verdict::Verdict;
 
 /// What a module registers itself with.
@@ -41,8 +53,14 @@ pub(crate) fn modules(powers: Powers) -> Vec<Register> {
         yaml::register,
     ];
     match powers {
+        Powers::Decide => {}
         Powers::Inventory => modules.push(sh::register_blocking),
-        Powers::Decide | Powers::Act => {}
+        Powers::Act => modules.extend([
+            each::register as Register,
+            plan::register,
+            sh::register,
+            sleep::register,
+        ]),
     }
     modules
 }

@@ -6,9 +6,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use mlua::{Lua, Table};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _};
 
 use super::Api;
 use crate::error::{Error, Result};
+use crate::event::{Event, Events};
+use crate::script::act::outside;
 use crate::script::fault::external;
 
 /// How long a command of an inventory may take.
@@ -16,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Most output that is kept of each stream, in bytes.
 const LONGEST: u64 = 8 << 20;
+
+/// Longest line that is told in one piece, in bytes.
+const LONGEST_LINE: u64 = 64 << 10;
 
 /// For VMs that decide before there is anything to wait for: blocks.
 pub(super) fn register_blocking(api: &Api<'_>) -> mlua::Result<()> {
@@ -32,6 +38,74 @@ pub(super) fn register_blocking(api: &Api<'_>) -> mlua::Result<()> {
                 answer(lua, &argv, &options, &output)
             })?;
     api.table.set("sh", sh)
+}
+
+/// For VMs that act: other steps go on meanwhile, and each line is told as it comes.
+pub(super) fn register(api: &Api<'_>) -> mlua::Result<()> {
+    let folder = api.scripts.root().map(std::path::Path::to_path_buf);
+    let events = api.events.clone();
+    let sh = api.lua.create_async_function(
+        move |lua, (argv, options): (Vec<String>, Option<Table>)| {
+            let (folder, events) = (folder.clone(), events.clone());
+            async move {
+                let options = options_of(options)?;
+                let mut command = command(&argv).map_err(external)?;
+                if let Some(folder) = &folder {
+                    command.current_dir(folder);
+                }
+                let program = argv[0].clone();
+                let output =
+                    outside(async move { follow(command, &program, &events).await }).await?;
+                answer(&lua, &argv, &options, &output)
+            }
+        },
+    )?;
+    api.table.set("sh", sh)
+}
+
+/// Runs a command to its end, however long it takes; it is killed when nobody waits any more.
+async fn follow(command: Command, program: &str, events: &Events) -> Result<Output> {
+    let cannot =
+        |error: std::io::Error| Error::user(format!("cannot run `{program}`")).cause(error);
+    let mut child = tokio::process::Command::from(command)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(cannot)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr, status) =
+        tokio::join!(lines(stdout, events), lines(stderr, events), child.wait());
+    Ok(Output {
+        status: status.map_err(cannot)?.code().unwrap_or(-1),
+        stdout,
+        stderr,
+    })
+}
+
+/// Tells each line and keeps the bytes up to the limit.
+async fn lines(pipe: Option<impl AsyncRead + Unpin>, events: &Events) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let Some(pipe) = pipe else { return kept };
+    let mut reader = tokio::io::BufReader::new(pipe);
+    let mut line = Vec::new();
+    // A line without end comes in pieces.
+    while let Ok(read) = (&mut reader)
+        .take(LONGEST_LINE)
+        .read_until(b'\n', &mut line)
+        .await
+    {
+        if read == 0 {
+            break;
+        }
+        events.emit(Event::ScriptLog {
+            level: "info".to_owned(),
+            message: String::from_utf8_lossy(&line).trim_end().to_owned(),
+        });
+        if (kept.len() + line.len()) as u64 <= LONGEST {
+            kept.append(&mut line);
+        }
+        line.clear();
+    }
+    kept
 }
 
 /// What a command printed and how it ended.

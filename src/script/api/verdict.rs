@@ -1,4 +1,4 @@
-//! `webpods.allow()`, `.confirm(token)`, `.deny(reason)` (spec §16) and `.fail(message, hint)`.
+//! `webpods.allow()`, `.confirm(token)`, `.deny(reason)` (spec §16) and `.fail(message, hint, cause)`.
 
 use mlua::{FromLua, Lua, UserData, Value};
 
@@ -50,9 +50,16 @@ pub(super) fn register(api: &Api<'_>) -> mlua::Result<()> {
     )?;
     api.table.set(
         "fail",
-        lua.create_function(|_, (message, hint): (String, Option<String>)| {
-            Err::<(), _>(external(with_hint(Error::user(message), hint)))
-        })?,
+        lua.create_function(
+            |_, (message, hint, cause): (String, Option<String>, Option<String>)| {
+                let error = with_hint(Error::user(message), hint);
+                let error = match cause {
+                    Some(cause) => error.cause(cause),
+                    None => error,
+                };
+                Err::<(), _>(external(error))
+            },
+        )?,
     )
 }
 
