@@ -77,3 +77,28 @@ fn links_between_pages_lead_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_dependency_has_a_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let page = fs::read_to_string(root.join("docs/dependencies.md")).unwrap();
+    let mut wanted: Vec<&str> = Vec::new();
+    let mut inside = false;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            inside = matches!(line, "[dependencies]" | "[dev-dependencies]");
+        } else if inside && let Some((name, _)) = line.split_once(" = ") {
+            wanted.push(name);
+        }
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    let mut given: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .filter(|name| *name != "crate")
+        .collect();
+    given.sort_unstable();
+    assert_eq!(given, wanted);
+}
