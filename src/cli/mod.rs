@@ -8,6 +8,7 @@ mod completion;
 mod context;
 mod global;
 mod init;
+mod lab;
 mod not_yet;
 mod script;
 
@@ -50,6 +51,8 @@ enum Verb {
     Context(context::Context),
     #[command(subcommand)]
     Script(script::Script),
+    #[command(subcommand)]
+    Lab(lab::Lab),
     Completion(completion::Completion),
 }
 
@@ -73,18 +76,21 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
         Verb::Init(_) => init::Init::run(app),
         Verb::Context(verb) => verb.run(app),
         Verb::Script(verb) => verb.run(app),
+        Verb::Lab(verb) => block_on(verb.run(app)),
         Verb::Completion(verb) => verb.run(app),
     }
 }
 
 /// Runs a verb that talks to hosts.
-#[expect(dead_code, reason = "the first verb that talks to hosts uses it")]
 fn block_on(verb: impl Future<Output = Result<()>>) -> Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .explain(|| "cannot start")?
-        .block_on(verb)
+        .explain(|| "cannot start")?;
+    let result = runtime.block_on(verb);
+    // A read of the terminal cannot be taken back; waiting for it would need one more key press.
+    runtime.shutdown_background();
+    result
 }
 
 fn fail(report: &Report, error: &Error) -> ExitCode {
