@@ -13,6 +13,7 @@
 
 pub mod apply;
 pub mod cli;
+pub mod compose;
 pub mod config;
 pub mod docker;
 pub mod engine;

@@ -1,0 +1,325 @@
+//! Short forms to long forms, after a document passed the schema.
+
+use super::diagnose::{Checked, Problem};
+use super::mount;
+use super::node::{Entry, Map, Node, Value};
+use super::path::Path;
+use super::ports;
+use super::source::Span;
+
+/// Rewrites `document` in place. `templates`: variables were not replaced, so a short form that
+/// does not parse is kept as it is.
+pub fn run(document: &mut Node, templates: bool) -> Checked<()> {
+    let mut problems = Vec::new();
+    visit(document, &Path::ROOT, templates, &mut problems);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+type Faults = Vec<Problem>;
+
+fn visit(node: &mut Node, path: &Path<'_>, templates: bool, problems: &mut Faults) {
+    let result = path.with(|keys| rewrite(node, keys));
+    if let Err(mut problem) = result
+        && !templates
+    {
+        problem.message = format!("{path}: {}", problem.message);
+        problems.push(problem);
+    }
+    match &mut node.value {
+        Value::Map(map) => {
+            for (key, entry) in map.iter_mut() {
+                visit(&mut entry.node, &path.key(key), templates, problems);
+            }
+        }
+        Value::List(items) => {
+            for item in items {
+                visit(item, &path.item(), templates, problems);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn rewrite(node: &mut Node, path: &[&str]) -> Result<(), Problem> {
+    match path {
+        ["volumes" | "networks" | "secrets" | "configs", _] => external(node)?,
+        ["services", _, rest @ ..] => match rest {
+            ["build"] => wrap(node, "context"),
+            ["extends"] => wrap(node, "service"),
+            ["build", "secrets", _] | ["secrets" | "configs", _] => wrap(node, "source"),
+            ["build", "additional_contexts"] => pairs(node),
+            ["depends_on"] => depends_on(node),
+            ["env_file"] => env_files(node),
+            ["label_file" | "dns"] => listed(node),
+            ["gpus"] => gpus(node),
+            ["networks" | "models"] => names(node),
+            ["volumes", _] => volume(node)?,
+            ["devices", _] => device(node),
+            ["ports"] => port_list(node)?,
+            _ => {}
+        },
+        _ => {}
+    }
+    Ok(())
+}
+
+/// `name` as `{key: name}`.
+fn wrap(node: &mut Node, key: &str) {
+    if node.as_str().is_some() {
+        let inner = node.clone();
+        node.value = Value::Map(Map::from_iter([(key.to_owned(), Entry::made(inner))]));
+    }
+}
+
+/// One string as a list.
+fn listed(node: &mut Node) {
+    if node.as_str().is_some() {
+        let inner = node.clone();
+        node.value = Value::List(vec![inner]);
+    }
+}
+
+/// `[k=v]` as `{k: v}`.
+fn pairs(node: &mut Node) {
+    let Value::List(items) = &mut node.value else {
+        return;
+    };
+    let mut map = Map::new();
+    for item in std::mem::take(items) {
+        let at = item.at;
+        let Value::Str(text) = item.value else {
+            continue;
+        };
+        let (key, value) = text.split_once('=').unwrap_or((&text, ""));
+        map.insert(key.to_owned(), entry(at, Node::string(value, at)));
+    }
+    node.value = Value::Map(map);
+}
+
+fn entry(key_at: Span, node: Node) -> Entry {
+    Entry { key_at, node }
+}
+
+/// A list of names as a mapping without values.
+fn names(node: &mut Node) {
+    let Value::List(items) = &mut node.value else {
+        return;
+    };
+    let mut map = Map::new();
+    for item in std::mem::take(items) {
+        let at = item.at;
+        if let Value::Str(name) = item.value {
+            map.insert(name, entry(at, Node::new(Value::Null, at)));
+        }
+    }
+    node.value = Value::Map(map);
+}
+
+fn depends_on(node: &mut Node) {
+    if node.as_list().is_some() {
+        names(node);
+    }
+    let Some(map) = node.as_map_mut() else { return };
+    for entry in map.values_mut() {
+        let at = entry.node.at;
+        if entry.node.is_null() {
+            let condition = Entry::made(Node::string("service_started", at));
+            entry.node.value = Value::Map(Map::from_iter([("condition".to_owned(), condition)]));
+        }
+        if let Some(dependency) = entry.node.as_map_mut() {
+            dependency
+                .entry("required".to_owned())
+                .or_insert_with(|| Entry::made(Node::new(Value::Bool(true), at)));
+        }
+    }
+}
+
+fn env_files(node: &mut Node) {
+    listed(node);
+    let Value::List(items) = &mut node.value else {
+        return;
+    };
+    for item in items {
+        let at = item.at;
+        wrap(item, "path");
+        if let Some(map) = item.as_map_mut() {
+            map.entry("required".to_owned())
+                .or_insert_with(|| Entry::made(Node::new(Value::Bool(true), at)));
+        }
+    }
+}
+
+fn gpus(node: &mut Node) {
+    let at = node.at;
+    if node.as_str() == Some("all") {
+        let count = Entry::made(Node::string("all", at));
+        let all = Node::mapping(Map::from_iter([("count".to_owned(), count)]), at);
+        node.value = Value::List(vec![all]);
+    }
+}
+
+fn volume(node: &mut Node) -> Result<(), Problem> {
+    let at = node.at;
+    match &mut node.value {
+        Value::Str(spec) => {
+            let short = spec.len() <= 2;
+            let mount = mount::parse(spec).map_err(|message| Problem::new(at, message))?;
+            node.value = Value::Map(long_volume(&mount, short, at));
+        }
+        Value::Map(map) => {
+            if let Some(target) = map.get_mut("target")
+                && let Value::Str(path) = &mut target.node.value
+                && !path.is_empty()
+            {
+                *path = super::paths::clean(path);
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn long_volume(mount: &mount::Mount, short: bool, at: Span) -> Map {
+    let string = |text: &str| Entry::made(Node::string(text, at));
+    let yes = || Entry::made(Node::new(Value::Bool(true), at));
+    let mut map = Map::new();
+    let kind = if mount.is_bind() { "bind" } else { "volume" };
+    map.insert("type".to_owned(), string(kind));
+    if let Some(source) = &mount.source {
+        map.insert("source".to_owned(), string(source));
+    }
+    map.insert(
+        "target".to_owned(),
+        string(&super::paths::clean(&mount.target)),
+    );
+    if mount.read_only {
+        map.insert("read_only".to_owned(), yes());
+    }
+    let mut bind = Map::new();
+    if let Some(selinux) = &mount.selinux {
+        bind.insert("selinux".to_owned(), string(selinux));
+    }
+    if let Some(propagation) = &mount.propagation {
+        bind.insert("propagation".to_owned(), string(propagation));
+    }
+    if mount.is_bind() {
+        bind.insert("create_host_path".to_owned(), yes());
+    }
+    let mut volume = Map::new();
+    if mount.nocopy {
+        volume.insert("nocopy".to_owned(), yes());
+    }
+    if mount.is_bind() || !bind.is_empty() {
+        map.insert("bind".to_owned(), Entry::made(Node::mapping(bind, at)));
+    }
+    if !volume.is_empty() || !mount.is_bind() && !short {
+        map.insert("volume".to_owned(), Entry::made(Node::mapping(volume, at)));
+    }
+    map
+}
+
+fn device(node: &mut Node) {
+    let at = node.at;
+    let Value::Str(spec) = &node.value else {
+        return;
+    };
+    let mut fields = spec.splitn(3, ':');
+    let source = fields.next().unwrap_or_default();
+    let target = fields.next().unwrap_or(source);
+    let permissions = fields.next().unwrap_or("rwm");
+    let field = |key: &str, text: &str| (key.to_owned(), Entry::made(Node::string(text, at)));
+    node.value = Value::Map(Map::from_iter([
+        field("source", source),
+        field("target", target),
+        field("permissions", permissions),
+    ]));
+}
+
+fn port_list(node: &mut Node) -> Result<(), Problem> {
+    let Value::List(items) = &node.value else {
+        return Ok(());
+    };
+    let mut long = Vec::with_capacity(items.len());
+    for item in items {
+        let at = item.at;
+        let spec = match &item.value {
+            Value::Str(spec) => spec.clone(),
+            Value::Int(port) => port.to_string(),
+            Value::Map(map) => {
+                let ip = map.get("host_ip").and_then(|entry| entry.node.as_str());
+                if let Some(ip) = ip
+                    && ip.parse::<std::net::IpAddr>().is_err()
+                {
+                    return Err(Problem::new(at, format!("{ip:?} is not an address")));
+                }
+                let mut item = item.clone();
+                for (key, value) in [("protocol", "tcp"), ("mode", "ingress")] {
+                    if let Some(map) = item.as_map_mut() {
+                        map.entry(key.to_owned())
+                            .or_insert_with(|| Entry::made(Node::string(value, at)));
+                    }
+                }
+                long.push(item);
+                continue;
+            }
+            _ => {
+                return Err(Problem::new(
+                    at,
+                    format!("a port cannot be {}", item.kind()),
+                ));
+            }
+        };
+        let ports = ports::parse(&spec).map_err(|message| Problem::new(at, message))?;
+        long.extend(ports.iter().map(|port| long_port(port, at)));
+    }
+    node.value = Value::List(long);
+    Ok(())
+}
+
+fn long_port(port: &ports::Port, at: Span) -> Node {
+    let mut map = Map::new();
+    let mut add = |key: &str, value: Value| {
+        map.insert(key.to_owned(), Entry::made(Node::new(value, at)));
+    };
+    add("mode", Value::Str("ingress".to_owned()));
+    if let Some(ip) = &port.host_ip {
+        add("host_ip", Value::Str(ip.clone()));
+    }
+    add("target", Value::Int(i64::from(port.target)));
+    if let Some(published) = &port.published {
+        add("published", Value::Str(published.clone()));
+    }
+    add("protocol", Value::Str(port.protocol.clone()));
+    Node::mapping(map, at)
+}
+
+/// `external: {name: x}`, the old way, as `external: true` and `name: x`.
+fn external(node: &mut Node) -> Result<(), Problem> {
+    let Some(map) = node.as_map_mut() else {
+        return Ok(());
+    };
+    let Some(entry) = map.get_mut("external") else {
+        return Ok(());
+    };
+    let at = entry.node.at;
+    let Some(old) = entry.node.as_map() else {
+        return Ok(());
+    };
+    let name = old.get("name").map(|entry| entry.node.clone());
+    entry.node.value = Value::Bool(true);
+    if let Some(name) = name {
+        if let Some(other) = map.get("name") {
+            if other.node != name {
+                let message = "`name` and `external.name` differ; use only `name`";
+                return Err(Problem::new(at, message).also(other.node.at, "the other name"));
+            }
+        } else {
+            map.insert("name".to_owned(), Entry::made(name));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,250 @@
+//! Variables from env files and from the process, for the project and for its services.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::diagnose::{Checked, Problem};
+use super::dotenv;
+use super::node::{Entry, Map, Node, Value};
+
+/// A set of variables.
+pub type Variables = BTreeMap<String, String>;
+
+/// `own` with what `files` add; `own` wins, and later files win over earlier ones.
+pub fn with_files(own: &Variables, files: &[PathBuf]) -> Result<Variables, String> {
+    let mut read = Variables::new();
+    for path in files {
+        let text = text(path)?;
+        let lookup = |name: &str| own.get(name).or_else(|| read.get(name)).cloned();
+        let found = dotenv::parse(&text, &lookup)
+            .map_err(|(line, message)| format!("`{}` line {line}: {message}", path.display()))?;
+        read.extend(found);
+    }
+    let mut all = own.clone();
+    for (name, value) in read {
+        all.entry(name).or_insert(value);
+    }
+    Ok(all)
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| format!("cannot read env file `{}`: {error}", path.display()))?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let text = String::from_utf8(bytes.to_vec())
+        .map_err(|_| format!("env file `{}` is not valid UTF-8", path.display()))?;
+    Ok(text.replace("\r\n", "\n"))
+}
+
+/// Values for names that stand alone in `environment:` lists, from the environment these files
+/// were loaded with; a config's or secret's `environment:` keeps its value for later.
+pub fn resolve_bare(model: &mut Node, environment: &Variables) {
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+        return;
+    };
+    for service in services.values_mut() {
+        let Some(Value::List(items)) = service.node.get_mut("environment").map(|n| &mut n.value)
+        else {
+            continue;
+        };
+        for item in items {
+            if let Value::Str(text) = &mut item.value
+                && let Some(value) = environment.get(text.as_str())
+            {
+                *text = format!("{text}={value}");
+            }
+        }
+    }
+}
+
+/// `environment:` or `args:` as a mapping, names without a value looked up. With `keep`, those that
+/// stay without a value are kept as `null`.
+pub fn resolve(node: &mut Node, environment: &Variables, keep: bool) {
+    let at = node.at;
+    let mut map = Map::new();
+    match std::mem::replace(&mut node.value, Value::Null) {
+        Value::List(items) => {
+            for item in items {
+                let Value::Str(text) = &item.value else {
+                    continue;
+                };
+                let (name, value) = match text.split_once('=') {
+                    Some((name, value)) => (name, Some(value.to_owned())),
+                    None => (text.as_str(), None),
+                };
+                insert(&mut map, name, value, item.at, environment, keep);
+            }
+        }
+        Value::Map(entries) => {
+            for (name, entry) in entries {
+                let value = entry.node.scalar_text();
+                insert(&mut map, &name, value, entry.node.at, environment, keep);
+            }
+        }
+        other => {
+            node.value = other;
+            return;
+        }
+    }
+    *node = Node::mapping(map, at);
+}
+
+fn insert(
+    map: &mut Map,
+    name: &str,
+    value: Option<String>,
+    at: super::source::Span,
+    environment: &Variables,
+    keep: bool,
+) {
+    let value = value.or_else(|| environment.get(name).cloned());
+    let value = match value {
+        Some(value) => Value::Str(value),
+        None if keep => Value::Null,
+        None => return,
+    };
+    let entry = Entry {
+        key_at: at,
+        node: Node::new(value, at),
+    };
+    map.insert(name.to_owned(), entry);
+}
+
+/// Reads `env_file:` and `label_file:` of every service into `environment:` and `labels:`.
+pub fn read_files(model: &mut Node, environment: &Variables) -> Checked<()> {
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+        return Ok(());
+    };
+    let mut problems = Vec::new();
+    for service in services.values_mut() {
+        if let Err(problem) = env_files(&mut service.node, environment) {
+            problems.push(problem);
+        }
+        if let Err(problem) = label_files(&mut service.node) {
+            problems.push(problem);
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+fn env_files(service: &mut Node, project: &Variables) -> Result<(), Problem> {
+    let Some(map) = service.as_map_mut() else {
+        return Ok(());
+    };
+    let files = map.shift_remove("env_file").map(|entry| entry.node);
+    let mut own = match map.shift_remove("environment").map(|entry| entry.node) {
+        Some(node) => node,
+        None => Node::mapping(Map::new(), super::source::Span::NOWHERE),
+    };
+    resolve(&mut own, project, true);
+    let Value::Map(own) = own.value else {
+        return Ok(());
+    };
+    let mut read: Variables = Variables::new();
+    for file in files.as_ref().and_then(Node::as_list).unwrap_or_default() {
+        let Some(path) = file.get("path").and_then(Node::as_str) else {
+            continue;
+        };
+        if !Path::new(path).exists() {
+            if file
+                .get("required")
+                .is_none_or(|node| truth(node) != Some(false))
+            {
+                return Err(
+                    Problem::new(file.at, format!("env file `{path}` does not exist"))
+                        .hint("create it, or write `required: false`"),
+                );
+            }
+            continue;
+        }
+        let text = text(Path::new(path)).map_err(|message| Problem::new(file.at, message))?;
+        // The project's variables win, then the service's own, then earlier lines and files.
+        let lookup = |name: &str| {
+            project
+                .get(name)
+                .cloned()
+                .or_else(|| own.get(name).and_then(|entry| entry.node.scalar_text()))
+                .or_else(|| read.get(name).cloned())
+        };
+        let found = match file.get("format").and_then(Node::as_str) {
+            None | Some("") => dotenv::parse(&text, &lookup),
+            Some("raw") => dotenv::parse_raw(&text, &lookup),
+            Some(other) => {
+                let message =
+                    format!("env file `{path}`: unknown format `{other}`; only `raw` is known");
+                return Err(Problem::new(file.at, message));
+            }
+        };
+        let found = found.map_err(|(line, message)| {
+            Problem::new(file.at, format!("env file `{path}` line {line}: {message}"))
+        })?;
+        read.extend(found);
+    }
+    let at = files.map_or(super::source::Span::NOWHERE, |node| node.at);
+    let mut all = Map::new();
+    for (name, value) in read {
+        all.insert(name, Entry::made(Node::string(value, at)));
+    }
+    for (name, entry) in own {
+        all.insert(name, entry);
+    }
+    if !all.is_empty() {
+        map.insert(
+            "environment".to_owned(),
+            Entry::made(Node::mapping(all, at)),
+        );
+    }
+    Ok(())
+}
+
+/// A boolean, also one written as text.
+pub fn truth(node: &Node) -> Option<bool> {
+    match &node.value {
+        Value::Bool(value) => Some(*value),
+        Value::Str(text) => match super::cast::text(text, super::cast::Type::Bool) {
+            Ok((Value::Bool(value), _)) => Some(value),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn label_files(service: &mut Node) -> Result<(), Problem> {
+    let Some(map) = service.as_map_mut() else {
+        return Ok(());
+    };
+    let Some(files) = map.shift_remove("label_file").map(|entry| entry.node) else {
+        return Ok(());
+    };
+    let mut labels = Map::new();
+    for file in files.as_list().unwrap_or_default() {
+        let Some(path) = file.as_str() else { continue };
+        let text = text(Path::new(path)).map_err(|message| Problem::new(file.at, message))?;
+        let found = dotenv::parse(&text, &|_| None).map_err(|(line, message)| {
+            Problem::new(
+                file.at,
+                format!("label file `{path}` line {line}: {message}"),
+            )
+        })?;
+        for (name, value) in found {
+            labels.insert(name, Entry::made(Node::string(value, file.at)));
+        }
+    }
+    let mut own = match map.shift_remove("labels").map(|entry| entry.node) {
+        Some(node) => node,
+        None => Node::mapping(Map::new(), files.at),
+    };
+    resolve(&mut own, &Variables::new(), true);
+    if let Value::Map(own) = own.value {
+        labels.extend(own);
+    }
+    map.insert(
+        "labels".to_owned(),
+        Entry::made(Node::mapping(labels, files.at)),
+    );
+    Ok(())
+}

@@ -1,0 +1,263 @@
+//! `extends:`: a service built on another, of the same file or of another one.
+
+use std::path::{Path, PathBuf};
+
+use super::diagnose::{Checked, Problem, fail};
+use super::loader::{Loader, Scope};
+use super::merge;
+use super::node::{Map, Node, Value};
+use super::paths;
+use super::reset::Resets;
+use super::source::Span;
+
+/// Longest chain of services that extend each other.
+const LONGEST: usize = 100;
+
+/// A service that is being extended, for cycles.
+type Link = (PathBuf, String);
+
+impl Loader {
+    /// Replaces every service that extends another by the merged one.
+    pub fn extend_services(
+        &mut self,
+        document: &mut Node,
+        path: &Path,
+        scope: Scope<'_>,
+        resets: &Resets,
+    ) -> Checked<()> {
+        let Some(node) = document.get_mut("services") else {
+            return Ok(());
+        };
+        let (at, kind) = (node.at, node.kind());
+        let Some(services) = node.as_map_mut() else {
+            return fail(at, format!("services: must be a mapping, not {kind}"));
+        };
+        let mut problems = Vec::new();
+        let names: Vec<String> = services.keys().cloned().collect();
+        for name in names {
+            let file = File {
+                path,
+                scope,
+                resets: std::slice::from_ref(resets),
+            };
+            match self.extended(&name, services, file, &mut Vec::new()) {
+                Ok(Some(node)) => {
+                    if let Some(entry) = services.get_mut(&name) {
+                        entry.node = node;
+                    }
+                }
+                Ok(None) => {}
+                Err(mut more) => problems.append(&mut more),
+            }
+        }
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(problems)
+        }
+    }
+
+    /// The service `name` laid over what it extends; none when it extends nothing.
+    fn extended(
+        &mut self,
+        name: &str,
+        services: &mut Map,
+        file: File<'_>,
+        chain: &mut Vec<Link>,
+    ) -> Checked<Option<Node>> {
+        let Some(service) = services.get(name).map(|entry| &entry.node) else {
+            return Ok(None);
+        };
+        if !service.is_null() && service.as_map().is_none() {
+            let message = format!("services.{name}: must be a mapping, not {}", service.kind());
+            return fail(service.at, message);
+        }
+        let Some(extends) = service.get("extends").cloned() else {
+            return Ok(None);
+        };
+        let over = service.clone();
+        let reference = reference(name, &extends)?;
+        let link = (file.path.to_owned(), name.to_owned());
+        if chain.contains(&link) || chain.len() >= LONGEST {
+            return Err(vec![cycle(chain, &link, extends.at)]);
+        }
+        chain.push(link);
+        let (base, resets) = match &reference.file {
+            None => self.base_here(name, &reference, services, file, chain)?,
+            Some(other) => self.base_there(name, &reference, other, file, chain)?,
+        };
+        chain.pop();
+        let Some(mut base) = base else {
+            return Ok(Some(over));
+        };
+        for resets in &resets {
+            resets.apply_to_service(name, &mut base);
+        }
+        let mut merged = merge::services(base, over)?;
+        if let Some(map) = merged.as_map_mut() {
+            map.shift_remove("extends");
+        }
+        // A service that extends this one finds the merged form.
+        if let Some(entry) = services.get_mut(name) {
+            entry.node = merged.clone();
+        }
+        Ok(Some(merged))
+    }
+
+    fn base_here(
+        &mut self,
+        name: &str,
+        reference: &Reference,
+        services: &mut Map,
+        file: File<'_>,
+        chain: &mut Vec<Link>,
+    ) -> Checked<(Option<Node>, Vec<Resets>)> {
+        if !services.contains_key(&reference.service) {
+            return fail(
+                reference.at,
+                missing(name, &reference.service, services, "this file"),
+            );
+        }
+        let merged = self.extended(&reference.service, services, file, chain)?;
+        let base = merged.or_else(|| {
+            let entry = services.get(&reference.service)?;
+            Some(entry.node.clone())
+        });
+        Ok((base.filter(|node| !node.is_null()), file.resets.to_vec()))
+    }
+
+    fn base_there(
+        &mut self,
+        name: &str,
+        reference: &Reference,
+        other: &Node,
+        file: File<'_>,
+        chain: &mut Vec<Link>,
+    ) -> Checked<(Option<Node>, Vec<Resets>)> {
+        let Some(written) = other.as_str() else {
+            let message = format!(
+                "services.{name}.extends.file: must be a string, not {}",
+                other.kind()
+            );
+            return fail(other.at, message);
+        };
+        if paths::is_remote(written) {
+            return Err(vec![remote(other.at, "extends", written)]);
+        }
+        let path = self.base(file.scope.folder).path(written);
+        let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let scope = Scope {
+            folder: &folder,
+            ..file.scope
+        };
+        let (mut model, resets) = self.base_file(&path, scope).map_err(|mut problems| {
+            for problem in &mut problems {
+                if problem.at == Span::NOWHERE {
+                    problem.at = other.at;
+                }
+            }
+            problems
+        })?;
+        paths::resolve(&mut model, &self.base(&folder));
+        let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+            return fail(other.at, format!("`{written}` has no services to extend"));
+        };
+        if !services.contains_key(&reference.service) {
+            let place = format!("`{written}`");
+            return fail(
+                reference.at,
+                missing(name, &reference.service, services, &place),
+            );
+        }
+        let mut all = file.resets.to_vec();
+        all.push(resets);
+        let there = File {
+            path: &path,
+            scope,
+            resets: &all,
+        };
+        let merged = self.extended(&reference.service, services, there, chain)?;
+        let base = merged.or_else(|| {
+            let entry = services.get(&reference.service)?;
+            Some(entry.node.clone())
+        });
+        Ok((base.filter(|node| !node.is_null()), all))
+    }
+}
+
+/// The file whose services are looked at.
+#[derive(Clone, Copy)]
+struct File<'a> {
+    path: &'a Path,
+    scope: Scope<'a>,
+    /// What this file and those that led to it reset or override.
+    resets: &'a [Resets],
+}
+
+struct Reference {
+    service: String,
+    file: Option<Node>,
+    at: Span,
+}
+
+fn reference(name: &str, extends: &Node) -> Checked<Reference> {
+    match &extends.value {
+        Value::Str(service) => Ok(Reference {
+            service: service.clone(),
+            file: None,
+            at: extends.at,
+        }),
+        Value::Map(map) => {
+            let service = map.get("service").map(|entry| &entry.node);
+            let Some((service, text)) = service.and_then(|node| Some((node, node.as_str()?)))
+            else {
+                let message = format!("services.{name}.extends: `service` is missing");
+                return fail(extends.at, message);
+            };
+            Ok(Reference {
+                service: text.to_owned(),
+                file: map
+                    .get("file")
+                    .map(|entry| entry.node.clone())
+                    .filter(|file| !file.is_null()),
+                at: service.at,
+            })
+        }
+        _ => {
+            let kind = extends.kind();
+            let message =
+                format!("services.{name}.extends: must be a string or a mapping, not {kind}");
+            fail(extends.at, message)
+        }
+    }
+}
+
+fn missing(name: &str, service: &str, services: &Map, place: &str) -> String {
+    let near = crate::error::near_miss(service, services.keys().map(String::as_str))
+        .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+    format!("services.{name}.extends: there is no service `{service}` in {place}{near}")
+}
+
+fn cycle(chain: &[Link], link: &Link, at: Span) -> Problem {
+    let shown: Vec<String> = chain
+        .iter()
+        .chain(std::iter::once(link))
+        .map(|(_, name)| format!("`{name}`"))
+        .collect();
+    Problem::new(
+        at,
+        format!(
+            "services extend each other in a circle: {}",
+            shown.join(" → ")
+        ),
+    )
+}
+
+/// Files behind a URL are not fetched.
+pub fn remote(at: Span, what: &str, written: &str) -> Problem {
+    Problem::new(
+        at,
+        format!("{what}: `{written}` is remote, and remote files are not fetched"),
+    )
+    .hint("download the file into the project and name it there")
+}

@@ -1,0 +1,189 @@
+//! `include:`: other projects' resources taken into this one.
+
+use std::path::{Path, PathBuf};
+
+use super::diagnose::{Checked, Problem, fail};
+use super::environment;
+use super::extends::remote;
+use super::loader::{Loader, Scope};
+use super::node::{Entry, Map, Node, Value};
+use super::paths;
+use super::source::Span;
+
+/// The sections that are taken.
+const SECTIONS: [&str; 6] = [
+    "services", "volumes", "networks", "secrets", "configs", "models",
+];
+
+/// Deepest chain of files that include each other.
+const DEEPEST: usize = 50;
+
+impl Loader {
+    /// Loads what `document` includes and adds it, and removes the key.
+    pub fn include(&mut self, document: &mut Node, path: &Path, scope: Scope<'_>) -> Checked<()> {
+        let entry = document
+            .as_map_mut()
+            .and_then(|map| map.shift_remove("include"));
+        let Some(include) = entry.map(|entry| entry.node).filter(|node| !node.is_null()) else {
+            return Ok(());
+        };
+        let Value::List(items) = include.value else {
+            let message = format!("include: must be a list, not {}", Node::kind(&include));
+            return fail(include.at, message);
+        };
+        let mut included = scope.included.to_vec();
+        included.push(path.to_owned());
+        for item in &items {
+            let imported = self.included(item, scope, &included)?;
+            import(document, imported, item.at)?;
+        }
+        Ok(())
+    }
+
+    fn included(&mut self, item: &Node, scope: Scope<'_>, included: &[PathBuf]) -> Checked<Node> {
+        check(item)?;
+        let written = strings(match item.as_str() {
+            Some(_) => Some(item),
+            None => item.get("path"),
+        });
+        let Some((first, at)) = written.first().cloned() else {
+            return fail(item.at, "include: `path` is missing");
+        };
+        if let Some((url, at)) = written.iter().find(|(path, _)| paths::is_remote(path)) {
+            return Err(vec![remote(*at, "include", url)]);
+        }
+        let base = self.base(scope.folder);
+        let files: Vec<PathBuf> = written.iter().map(|(path, _)| base.path(path)).collect();
+        let main = base.path(&first);
+        let folder = match item.get("project_directory").and_then(Node::as_str) {
+            Some(folder) => base.path(folder),
+            None => main.parent().unwrap_or(Path::new("/")).to_owned(),
+        };
+        if included.contains(&main) || included.len() >= DEEPEST {
+            let chain: Vec<String> = included
+                .iter()
+                .chain(std::iter::once(&main))
+                .map(|path| {
+                    format!(
+                        "`{}`",
+                        path.strip_prefix(&self.cwd).unwrap_or(path).display()
+                    )
+                })
+                .collect();
+            let message = format!(
+                "files include each other in a circle: {}",
+                chain.join(" → ")
+            );
+            return fail(at, message);
+        }
+        let env_files: Vec<PathBuf> = match strings(item.get("env_file")).as_slice() {
+            [] => Some(folder.join(".env"))
+                .filter(|path| path.is_file())
+                .into_iter()
+                .collect(),
+            files => files.iter().map(|(path, _)| base.path(path)).collect(),
+        };
+        let environment = environment::with_files(scope.environment, &env_files)
+            .map_err(|message| vec![Problem::new(item.at, format!("include: {message}"))])?;
+        let scope = Scope {
+            folder: &folder,
+            environment: &environment,
+            included,
+        };
+        let mut model = self.model(&files, scope).map_err(|mut problems| {
+            for problem in &mut problems {
+                if problem.at == Span::NOWHERE {
+                    problem.at = at;
+                }
+            }
+            problems
+        })?;
+        environment::resolve_bare(&mut model, &environment);
+        Ok(model)
+    }
+}
+
+/// Only the keys of an include, with the types they have.
+fn check(item: &Node) -> Checked<()> {
+    let Some(map) = item.as_map() else {
+        return match item.as_str() {
+            Some(_) => Ok(()),
+            None => fail(
+                item.at,
+                format!(
+                    "include: must be a string or a mapping, not {}",
+                    item.kind()
+                ),
+            ),
+        };
+    };
+    let known = ["path", "env_file", "project_directory"];
+    for (key, entry) in map {
+        if !known.contains(&key.as_str()) {
+            let near = crate::error::near_miss(key, known)
+                .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let message = format!("include: unknown key `{}`{near}", key.escape_debug());
+            return fail(entry.key_at, message);
+        }
+    }
+    Ok(())
+}
+
+/// A string or a list of strings, with places.
+fn strings(node: Option<&Node>) -> Vec<(String, Span)> {
+    match node.map(|node| (&node.value, node.at)) {
+        Some((Value::Str(text), at)) => vec![(text.clone(), at)],
+        Some((Value::List(items), _)) => items
+            .iter()
+            .filter_map(|item| Some((item.as_str()?.to_owned(), item.at)))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Adds the resources of `imported`; two different ones under one name do not mix.
+fn import(document: &mut Node, imported: Node, at: Span) -> Checked<()> {
+    let Value::Map(mut imported) = imported.value else {
+        return Ok(());
+    };
+    let Some(target) = document.as_map_mut() else {
+        return Ok(());
+    };
+    let mut problems = Vec::new();
+    for section in SECTIONS {
+        let Some(Value::Map(from)) = imported.shift_remove(section).map(|entry| entry.node.value)
+        else {
+            continue;
+        };
+        let to = target
+            .entry(section.to_owned())
+            .or_insert_with(|| Entry::made(Node::mapping(Map::new(), at)));
+        if to.node.is_null() {
+            to.node.value = Value::Map(Map::new());
+        }
+        let Some(to) = to.node.as_map_mut() else {
+            continue;
+        };
+        for (name, entry) in from {
+            match to.get(&name) {
+                None => {
+                    to.insert(name, entry);
+                }
+                Some(own) if own.node == entry.node => {}
+                Some(own) => problems.push(
+                    Problem::new(
+                        own.key_at,
+                        format!("{section}.{name}: an included file defines this too"),
+                    )
+                    .also(entry.key_at, "the included one")
+                    .hint("rename one of them, or change it in an override file of the include"),
+                ),
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}

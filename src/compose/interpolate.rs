@@ -1,0 +1,116 @@
+//! Replaces variables in every string of a document, then casts by path.
+
+use std::collections::BTreeMap;
+
+use super::cast;
+use super::diagnose::{Checked, Problem};
+use super::node::{Node, Value};
+use super::path::Path;
+use super::template::{self, Fault, Variable};
+
+/// Interpolates `node` in place. `warnings` get one line per unset variable.
+pub fn run(
+    node: &mut Node,
+    environment: &BTreeMap<String, String>,
+    warnings: &mut Vec<String>,
+) -> Checked<()> {
+    let lookup = |name: &str| environment.get(name).cloned();
+    let mut problems = Vec::new();
+    let mut pass = Pass {
+        lookup: &lookup,
+        warnings,
+        problems: &mut problems,
+    };
+    pass.visit(node, &Path::ROOT);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+/// The variables a document mentions, by name.
+pub fn variables(node: &Node, found: &mut BTreeMap<String, Variable>) {
+    match &node.value {
+        Value::Str(text) => template::variables(text, found),
+        Value::List(items) => items.iter().for_each(|item| variables(item, found)),
+        Value::Map(map) => map.values().for_each(|entry| variables(&entry.node, found)),
+        _ => {}
+    }
+}
+
+struct Pass<'a> {
+    lookup: template::Lookup<'a>,
+    warnings: &'a mut Vec<String>,
+    problems: &'a mut Vec<Problem>,
+}
+
+impl Pass<'_> {
+    fn visit(&mut self, node: &mut Node, path: &Path<'_>) {
+        match &mut node.value {
+            Value::List(items) => {
+                for item in items {
+                    self.visit(item, &path.item());
+                }
+            }
+            Value::Map(map) => {
+                for (key, entry) in map.iter_mut() {
+                    self.visit(&mut entry.node, &path.key(key));
+                }
+            }
+            Value::Str(text) => match self.string(text, path) {
+                Ok(Some(value)) => node.value = value,
+                Ok(None) => {}
+                Err(mut problem) => {
+                    problem.at = node.at;
+                    self.problems.push(problem);
+                }
+            },
+            _ => {}
+        }
+    }
+
+    fn string(&mut self, text: &str, path: &Path<'_>) -> Result<Option<Value>, Problem> {
+        let cast = path.with(cast::at);
+        if cast.is_none() && !text.contains('$') {
+            return Ok(None);
+        }
+        let warnings = &mut *self.warnings;
+        let mut unset = |name: &str| {
+            warn(
+                warnings,
+                format!("variable `{name}` is not set: an empty string is used"),
+            );
+        };
+        let text =
+            template::substitute(text, self.lookup, &mut unset).map_err(|fault| match fault {
+                Fault::Malformed => {
+                    Problem::nowhere(format!("{path}: a `$` here starts no variable"))
+                        .hint("write `$$` for a `$`, or `${NAME}` for a variable")
+                }
+                Fault::Required { name, message } => {
+                    let colon = if message.is_empty() { "" } else { ": " };
+                    Problem::nowhere(format!(
+                        "{path}: variable `{name}` is required and missing{colon}{message}"
+                    ))
+                    .hint(format!("set `{name}` in the environment or in an env file"))
+                }
+            })?;
+        let Some(cast) = cast else {
+            return Ok(Some(Value::Str(text)));
+        };
+        let (value, remark) = cast::text(&text, cast)
+            .map_err(|message| Problem::nowhere(format!("{path}: {message}")))?;
+        if let Some(remark) = remark {
+            warn(self.warnings, format!("{path}: {remark}"));
+        }
+        Ok(Some(value))
+    }
+}
+
+/// Adds a warning once.
+pub fn warn(warnings: &mut Vec<String>, warning: String) {
+    if !warnings.contains(&warning) {
+        warnings.push(warning);
+    }
+}

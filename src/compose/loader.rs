@@ -1,0 +1,218 @@
+//! One load: reads files, takes each document through the passes and lays it over the ones before.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::diagnose::{Checked, Problem, fail};
+use super::node::{Map, Node, Value};
+use super::reset::Resets;
+use super::source::{FileId, Sources, Span};
+use super::{canonical, defaults, interpolate, merge, parse, paths, schema, unique, validate};
+
+/// Biggest Compose file that is read, in bytes.
+const BIGGEST: u64 = 32 << 20;
+
+/// State of one load.
+#[derive(Debug)]
+pub struct Loader {
+    /// Files read so far.
+    pub sources: Sources,
+    /// What a person should know, once each.
+    pub warnings: Vec<String>,
+    /// Where the command runs; messages name files relative to it.
+    pub cwd: PathBuf,
+    /// `$HOME`, for `~`.
+    pub home: Option<String>,
+    /// Replace variables.
+    pub interpolate: bool,
+    /// Make paths absolute.
+    pub resolve_paths: bool,
+    /// What each file holds; no file is read twice.
+    pub parsed: HashMap<PathBuf, (FileId, Vec<Option<Node>>)>,
+}
+
+/// A file's documents and the environment and folder they are read with.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The project directory of these files.
+    pub folder: &'a Path,
+    /// What variables are set to.
+    pub environment: &'a BTreeMap<String, String>,
+    /// The chain of files that include each other, outermost first.
+    pub included: &'a [PathBuf],
+}
+
+impl Loader {
+    /// Merges `files` in order and completes the result: defaults, rules, absolute paths.
+    pub fn model(&mut self, files: &[PathBuf], scope: Scope<'_>) -> Checked<Node> {
+        let mut model = Node::mapping(Map::new(), Span::NOWHERE);
+        for path in files {
+            model = self.file(path, model, scope)?;
+        }
+        defaults::run(&mut model);
+        validate::run(&model)?;
+        if self.resolve_paths {
+            paths::resolve(&mut model, &self.base(scope.folder));
+        }
+        Ok(model)
+    }
+
+    /// Where relative paths of files in `folder` start.
+    pub fn base<'a>(&'a self, folder: &'a Path) -> paths::Base<'a> {
+        paths::Base {
+            folder,
+            home: self.home.as_deref(),
+        }
+    }
+
+    /// Lays every document of a file over `model`.
+    fn file(&mut self, path: &Path, mut model: Node, scope: Scope<'_>) -> Checked<Node> {
+        let (file, documents) = self.read(path)?;
+        for document in documents {
+            let Some(mut document) = document else {
+                return fail(Span::new(file, 0, 0), "the document is empty");
+            };
+            self.prepare(&mut document, scope)?;
+            let resets = Resets::take(&mut document);
+            self.extend_services(&mut document, path, scope, &resets)?;
+            resets.apply(&mut model);
+            self.include(&mut document, path, scope)?;
+            model = merge::documents(model, document)?;
+            unique::run(&mut model)?;
+            schema::check(&model)?;
+            self.forget_version(&mut model);
+            self.canonical(&mut model)?;
+        }
+        Ok(model)
+    }
+
+    /// The services of a file that another file extends: long forms, but neither merged nor
+    /// checked, since only the result must be complete.
+    pub fn base_file(&mut self, path: &Path, scope: Scope<'_>) -> Checked<(Node, Resets)> {
+        let (file, documents) = self.read(path)?;
+        let mut model = Node::mapping(Map::new(), Span::new(file, 0, 0));
+        let mut all = Resets::default();
+        for document in documents {
+            let Some(mut document) = document else {
+                return fail(Span::new(file, 0, 0), "the document is empty");
+            };
+            self.prepare(&mut document, scope)?;
+            all = Resets::take(&mut document);
+            all.apply(&mut model);
+            model = merge::documents(model, document)?;
+            unique::run(&mut model)?;
+            self.canonical(&mut model)?;
+        }
+        Ok((model, all))
+    }
+
+    fn prepare(&mut self, document: &mut Node, scope: Scope<'_>) -> Checked<()> {
+        if document.as_map().is_none() {
+            let message = format!("a Compose file is a mapping, not {}", document.kind());
+            return fail(document.at, message);
+        }
+        if self.interpolate {
+            interpolate::run(document, scope.environment, &mut self.warnings)?;
+        }
+        Ok(())
+    }
+
+    fn canonical(&mut self, model: &mut Node) -> Checked<()> {
+        canonical::run(model, !self.interpolate)?;
+        drop_empty_dns(model);
+        unique::run(model)
+    }
+
+    fn forget_version(&mut self, model: &mut Node) {
+        let entry = model
+            .as_map_mut()
+            .and_then(|map| map.shift_remove("version"));
+        if let Some(file) = entry.and_then(|entry| entry.node.at.file())
+            && let Some(source) = self.sources.get(file)
+        {
+            let warning = format!(
+                "{}: `version` is obsolete and ignored; remove it",
+                source.shown
+            );
+            interpolate::warn(&mut self.warnings, warning);
+        }
+    }
+
+    /// The documents of a file as they are written.
+    pub fn peek(&mut self, path: &Path) -> Checked<Vec<Option<Node>>> {
+        Ok(self.read(path)?.1)
+    }
+
+    fn read(&mut self, path: &Path) -> Checked<(FileId, Vec<Option<Node>>)> {
+        if let Some(known) = self.parsed.get(path) {
+            return Ok(known.clone());
+        }
+        let read = self.parse(path)?;
+        self.parsed.insert(path.to_owned(), read.clone());
+        Ok(read)
+    }
+
+    /// Reads and parses a file; `-` is standard input.
+    fn parse(&mut self, path: &Path) -> Checked<(FileId, Vec<Option<Node>>)> {
+        let bytes = bytes(path).map_err(|problem| {
+            let shown = path.strip_prefix(&self.cwd).unwrap_or(path).display();
+            vec![Problem::nowhere(format!(
+                "cannot read `{shown}`: {problem}"
+            ))]
+        })?;
+        let text = parse::text(bytes).map_err(|problem| {
+            let shown = path.strip_prefix(&self.cwd).unwrap_or(path).display();
+            vec![Problem::nowhere(format!("`{shown}` {problem}"))]
+        })?;
+        let file = self.sources.add(path, &self.cwd, text);
+        let Some(source) = self.sources.get(file) else {
+            return Ok((file, Vec::new()));
+        };
+        let documents = parse::documents(source, file)?;
+        if documents.is_empty() {
+            return fail(Span::new(file, 0, 0), "the file is empty");
+        }
+        Ok((file, documents))
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin()
+            .lock()
+            .take(BIGGEST + 1)
+            .read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes))
+    };
+    match read {
+        Err(error) => Err(error.to_string()),
+        Ok(size) if size as u64 > BIGGEST => Err("it is bigger than 32 MiB".to_owned()),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+/// `dns: ""` counts as not written, as does an empty item of it.
+fn drop_empty_dns(model: &mut Node) {
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+        return;
+    };
+    for service in services.values_mut() {
+        let Some(map) = service.node.as_map_mut() else {
+            continue;
+        };
+        let empty = match map.get_mut("dns").map(|entry| &mut entry.node.value) {
+            Some(Value::List(items)) => {
+                items.retain(|item| item.as_str() != Some(""));
+                items.is_empty()
+            }
+            Some(Value::Null) => true,
+            _ => false,
+        };
+        if empty {
+            map.shift_remove("dns");
+        }
+    }
+}

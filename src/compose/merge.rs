@@ -1,0 +1,274 @@
+//! Lays one document over another by Compose's rules: mappings key by key, lists appended, and
+//! about thirty paths with rules of their own.
+
+use super::diagnose::{Checked, Problem};
+use super::node::{Entry, Map, Node, Value};
+use super::path::Path;
+
+/// `over` laid over `base`.
+pub fn documents(base: Node, over: Node) -> Checked<Node> {
+    merge(base, over, &Path::ROOT)
+}
+
+/// A service laid over the one it extends.
+pub fn services(base: Node, over: Node) -> Checked<Node> {
+    let services = Path::ROOT.key("services");
+    merge(base, over, &services.key("x"))
+}
+
+fn merge(base: Node, over: Node, path: &Path<'_>) -> Checked<Node> {
+    // A key without a value leaves what is there.
+    if over.is_null() && !base.is_null() && !path.with(replaces) {
+        return Ok(base);
+    }
+    match path.with(rule) {
+        Rule::Default => by_kind(base, over, path),
+        Rule::Replace => Ok(over),
+        Rule::Append => Ok(append(sequence(base), sequence(over))),
+        Rule::Hosts => {
+            let base = sequence(base);
+            let over = sequence(over);
+            let items = over.as_list().unwrap_or_default().to_vec();
+            let kept = base.as_list().unwrap_or_default();
+            let new = items
+                .into_iter()
+                .filter(|item| !kept.contains(item))
+                .collect();
+            let at = over.at;
+            Ok(append(base, Node::new(Value::List(new), at)))
+        }
+        Rule::Build => by_kind(long_build(base), long_build(over), path),
+        Rule::DependsOn => {
+            let entry = |at| {
+                Node::mapping(
+                    Map::from_iter([
+                        (
+                            "condition".to_owned(),
+                            Entry::made(Node::string("service_started", at)),
+                        ),
+                        (
+                            "required".to_owned(),
+                            Entry::made(Node::new(Value::Bool(true), at)),
+                        ),
+                    ]),
+                    at,
+                )
+            };
+            by_kind(mapping(base, &entry), mapping(over, &entry), path)
+        }
+        Rule::Names => {
+            let nothing = |at| Node::new(Value::Null, at);
+            by_kind(mapping(base, &nothing), mapping(over, &nothing), path)
+        }
+        Rule::Logging => {
+            let driver = |node: &Node| node.get("driver").cloned();
+            match (driver(&base), driver(&over)) {
+                (Some(a), Some(b)) if a != b => Ok(over),
+                _ => by_kind(base, over, path),
+            }
+        }
+        Rule::Subnets => subnets(base, &over, path),
+    }
+}
+
+enum Rule {
+    /// Mappings key by key, lists appended, anything else replaced.
+    Default,
+    /// The later value wins whole.
+    Replace,
+    /// As `k=v` items, appended; the same key later wins when duplicates are dropped.
+    Append,
+    /// Like `Append`, items that are there already left out.
+    Hosts,
+    /// A string is the context.
+    Build,
+    /// A list is a mapping with default conditions.
+    DependsOn,
+    /// A list is a mapping without values.
+    Names,
+    /// Options only mix for the same driver.
+    Logging,
+    /// Pools by subnet.
+    Subnets,
+}
+
+fn rule(path: &[&str]) -> Rule {
+    match path {
+        ["networks", _, "ipam", "config"] => Rule::Subnets,
+        ["networks" | "volumes", _, "labels"] => Rule::Append,
+        ["services", _, rest @ ..] => match rest {
+            // A single limit and a pair do not mix.
+            ["command" | "entrypoint"] | ["healthcheck", "test"] | ["ulimits", _] => Rule::Replace,
+            [
+                "annotations" | "dns" | "dns_opt" | "dns_search" | "env_file" | "environment"
+                | "label_file" | "labels" | "sysctls" | "tmpfs",
+            ]
+            | ["build", "additional_contexts" | "args" | "labels"]
+            | ["deploy", "labels"]
+            | ["volumes", _, "volume", "labels"] => Rule::Append,
+            ["extra_hosts"] | ["build", "extra_hosts"] => Rule::Hosts,
+            ["build"] => Rule::Build,
+            ["depends_on"] => Rule::DependsOn,
+            ["networks" | "models"] => Rule::Names,
+            ["logging"] => Rule::Logging,
+            _ => Rule::Default,
+        },
+        _ => Rule::Default,
+    }
+}
+
+/// Where an explicit `null` is a value: it clears the command of the image.
+fn replaces(path: &[&str]) -> bool {
+    matches!(rule(path), Rule::Replace)
+}
+
+fn by_kind(base: Node, over: Node, path: &Path<'_>) -> Checked<Node> {
+    let (base_at, over_at) = (base.at, over.at);
+    let clash = |what: &str, other: &str| {
+        let message = format!("{path}: {other} cannot be laid over {what}");
+        Err(vec![
+            Problem::new(over_at, message).also(base_at, "merged with this"),
+        ])
+    };
+    let kinds = (base.kind(), over.kind());
+    match (base.value, over.value) {
+        (Value::Map(base), Value::Map(over)) => Ok(Node::mapping(maps(base, over, path)?, over_at)),
+        (Value::List(mut base), Value::List(over)) => {
+            base.extend(over);
+            Ok(Node::new(Value::List(base), over_at))
+        }
+        (Value::Map(_) | Value::List(_), _) => clash(kinds.0, kinds.1),
+        (_, value) => Ok(Node {
+            value,
+            ..Node::new(Value::Null, over_at)
+        }),
+    }
+}
+
+fn maps(mut base: Map, over: Map, path: &Path<'_>) -> Checked<Map> {
+    let mut problems = Vec::new();
+    for (key, entry) in over {
+        let Some(slot) = base.get_mut(&key) else {
+            base.insert(key, entry);
+            continue;
+        };
+        let old = std::mem::replace(&mut slot.node, Node::new(Value::Null, entry.key_at));
+        match merge(old, entry.node, &path.key(&key)) {
+            Ok(node) => {
+                slot.node = node;
+                slot.key_at = entry.key_at;
+            }
+            Err(mut more) => problems.append(&mut more),
+        }
+    }
+    if problems.is_empty() {
+        Ok(base)
+    } else {
+        Err(problems)
+    }
+}
+
+fn append(base: Node, over: Node) -> Node {
+    let at = over.at;
+    let mut items = into_items(base);
+    items.extend(into_items(over));
+    Node::new(Value::List(items), at)
+}
+
+fn into_items(node: Node) -> Vec<Node> {
+    match node.value {
+        Value::List(items) => items,
+        _ => Vec::new(),
+    }
+}
+
+/// As a list: `{k: v}` as `k=v` in order of the keys, a single string as one item.
+fn sequence(node: Node) -> Node {
+    let at = node.at;
+    let items = match node.value {
+        Value::List(items) => items,
+        Value::Map(map) => {
+            let mut items = Vec::with_capacity(map.len());
+            for (key, entry) in map {
+                let at = entry.node.at;
+                match &entry.node.value {
+                    Value::List(values) => {
+                        for value in values {
+                            let text = value.scalar_text().unwrap_or_default();
+                            items.push(Node::string(format!("{key}={text}"), value.at));
+                        }
+                    }
+                    _ => items.push(match entry.node.scalar_text() {
+                        Some(text) => Node::string(format!("{key}={text}"), at),
+                        None => Node::string(key, at),
+                    }),
+                }
+            }
+            items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
+            items
+        }
+        Value::Null => Vec::new(),
+        value => vec![Node::new(value, at)],
+    };
+    Node::new(Value::List(items), at)
+}
+
+/// As a mapping: each name of a list with what `value` makes.
+fn mapping(node: Node, value: &dyn Fn(super::source::Span) -> Node) -> Node {
+    let at = node.at;
+    match node.value {
+        Value::List(items) => {
+            let mut map = Map::new();
+            for item in items {
+                if let Value::Str(name) = item.value {
+                    let entry = Entry {
+                        key_at: item.at,
+                        node: value(item.at),
+                    };
+                    map.insert(name, entry);
+                }
+            }
+            Node::mapping(map, at)
+        }
+        other => Node::new(other, at),
+    }
+}
+
+fn long_build(node: Node) -> Node {
+    let at = node.at;
+    match node.value {
+        Value::Str(context) => {
+            let entry = Entry::made(Node::string(context, at));
+            Node::mapping(Map::from_iter([("context".to_owned(), entry)]), at)
+        }
+        other => Node::new(other, at),
+    }
+}
+
+/// Address pools by subnet. As Compose does it: a pool that the override does not name is lost.
+fn subnets(base: Node, over: &Node, path: &Path<'_>) -> Checked<Node> {
+    let at = over.at;
+    let (Value::List(base), Some(overs)) = (base.value, over.as_list()) else {
+        let message = format!("{path}: must be a list");
+        return Err(vec![Problem::new(at, message)]);
+    };
+    let subnet = |node: &Node| node.get("subnet").cloned();
+    let mut merged: Vec<Node> = Vec::new();
+    for mut original in base {
+        for over in overs {
+            let known = |pools: &[Node], wanted: &Option<Node>| {
+                pools.iter().position(|pool| subnet(pool) == *wanted)
+            };
+            if subnet(over) != subnet(&original) && known(&merged, &subnet(over)).is_none() {
+                merged.push(over.clone());
+                continue;
+            }
+            original = by_kind(original, over.clone(), path)?;
+            match known(&merged, &subnet(&original)) {
+                Some(index) => merged[index] = original.clone(),
+                None => merged.push(original.clone()),
+            }
+        }
+    }
+    Ok(Node::new(Value::List(merged), at))
+}

@@ -1,0 +1,298 @@
+//! Compose files to a project, exactly as Docker Compose reads them (spec §8).
+//!
+//! In: file names, flags and the process environment. Out: the canonical model that
+//! `webpods config` prints, and the typed [`Project`] that the planner and the builder use. Only
+//! files are read; nothing else of the machine is looked at.
+//!
+//! The passes, one file each: [`parse`] → [`interpolate`] → [`extends`] → [`reset`] → [`include`] →
+//! [`merge`] → [`unique`] → [`schema`] → [`canonical`] for every document; then [`defaults`] →
+//! [`validate`] → [`paths`] → [`normalize`] → [`profiles`] → [`consistency`] → [`environment`] →
+//! [`render`] → [`typed`].
+
+mod canonical;
+mod cast;
+mod consistency;
+mod defaults;
+mod diagnose;
+mod discover;
+mod dotenv;
+mod environment;
+mod extends;
+mod include;
+mod interpolate;
+mod loader;
+mod merge;
+mod mount;
+mod name;
+mod node;
+mod normalize;
+mod parse;
+mod path;
+mod paths;
+mod ports;
+mod print;
+mod profiles;
+mod render;
+mod reset;
+mod scalar;
+mod schema;
+mod shell;
+mod source;
+mod template;
+mod typed;
+mod unique;
+mod units;
+mod validate;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+pub use print::{Format, hash, images, print};
+pub use template::Variable;
+
+use crate::error::{Error, Result};
+use crate::model::Project;
+use diagnose::Problem;
+use loader::{Loader, Scope};
+use node::{Map, Node};
+use render::Form;
+
+/// What to load and how.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `-f`, in order; `-` is standard input. None: `COMPOSE_FILE`, then the well-known names.
+    pub files: Vec<PathBuf>,
+    /// `--project-directory`.
+    pub project_dir: Option<PathBuf>,
+    /// `-p`.
+    pub project_name: Option<String>,
+    /// The context's `defaults.project`, used when nothing else names the project but its folder.
+    pub default_project_name: Option<String>,
+    /// `--env-file`, in order, in place of `.env`.
+    pub env_files: Vec<PathBuf>,
+    /// `--profile`; none: `COMPOSE_PROFILES`.
+    pub profiles: Vec<String>,
+    /// Only these services and what they depend on; none means all.
+    pub services: Vec<String>,
+    /// The process environment.
+    pub environment: BTreeMap<String, String>,
+    /// The folder the command runs in, absolute.
+    pub cwd: PathBuf,
+    /// `--no-interpolate`: keep variables as written.
+    pub no_interpolate: bool,
+    /// `--no-normalize`: leave out what the model implies.
+    pub no_normalize: bool,
+    /// `--no-consistency`: skip the rules between parts.
+    pub no_consistency: bool,
+    /// `--no-path-resolution`: keep paths as written.
+    pub no_path_resolution: bool,
+    /// `--no-env-resolution`: keep `env_file` entries.
+    pub no_env_resolution: bool,
+}
+
+/// A loaded project in all its forms.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// Typed, for the planner and the builder.
+    pub project: Project,
+    /// The canonical model as `config --format json` prints it, `$` not yet doubled.
+    pub tree: serde_json::Value,
+    /// The same as `config` prints it in YAML: with extensions, without what is implied.
+    pub document: serde_json::Value,
+    /// The files that were read, absolute.
+    pub files: Vec<PathBuf>,
+    /// One line each.
+    pub warnings: Vec<String>,
+    /// What variables are replaced with: the process environment over the env files.
+    pub environment: BTreeMap<String, String>,
+    /// Variables the files mention, by name.
+    pub variables: BTreeMap<String, Variable>,
+    /// Every profile a service names, sorted.
+    pub profiles: Vec<String>,
+}
+
+/// Loads a project.
+///
+/// # Errors
+/// Everything that is wrong with the files, each with file, line, column and the line itself.
+pub fn load(options: &Options) -> Result<Loaded> {
+    let found = discover::run(
+        &options.files,
+        options.project_dir.as_deref(),
+        &options.cwd,
+        &options.environment,
+    )?;
+    let mut env_files = discover::env_files(
+        &options.env_files,
+        &found,
+        &options.cwd,
+        &options.environment,
+    )?;
+    let near = options.cwd.join(".env");
+    if !found.named && options.env_files.is_empty() && !env_files.contains(&near) && near.is_file()
+    {
+        env_files.push(near);
+    }
+    let mut environment =
+        environment::with_files(&options.environment, &env_files).map_err(Error::user)?;
+
+    let mut loader = Loader {
+        sources: source::Sources::default(),
+        warnings: Vec::new(),
+        cwd: options.cwd.clone(),
+        home: options.environment.get("HOME").cloned(),
+        interpolate: !options.no_interpolate,
+        resolve_paths: !options.no_path_resolution,
+        parsed: std::collections::HashMap::new(),
+    };
+    let outcome = run(options, &found, &mut environment, &mut loader);
+    outcome.map_err(|fault| match fault {
+        Fault::Problems(problems) => diagnose::error(&loader.sources, problems),
+        Fault::Plain(error) => error,
+    })
+}
+
+enum Fault {
+    Problems(Vec<Problem>),
+    Plain(Error),
+}
+
+impl From<Vec<Problem>> for Fault {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self::Problems(problems)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Plain(error)
+    }
+}
+
+impl From<name::NameFault> for Fault {
+    fn from(fault: name::NameFault) -> Self {
+        match fault {
+            name::NameFault::Written(problem) => Self::Problems(vec![problem]),
+            name::NameFault::Plain(error) => Self::Plain(error),
+        }
+    }
+}
+
+fn run(
+    options: &Options,
+    found: &discover::Found,
+    environment: &mut BTreeMap<String, String>,
+    loader: &mut Loader,
+) -> Result<Loaded, Fault> {
+    let mut variables = BTreeMap::new();
+    let mut written = None;
+    for path in &found.files {
+        for document in loader.peek(path)?.iter().flatten() {
+            interpolate::variables(document, &mut variables);
+            if let Some(name) = document.get("name") {
+                written = Some(name.clone());
+            }
+        }
+    }
+    let name = name::resolve(&name::Candidates {
+        given: options.project_name.as_deref(),
+        environment,
+        written: written.as_ref(),
+        default: options.default_project_name.as_deref(),
+        folder: &found.folder,
+        interpolate: loader.interpolate,
+    })?;
+    environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.to_string());
+
+    let scope = Scope {
+        folder: &found.folder,
+        environment,
+        included: &[],
+    };
+    let mut model = loader.model(&found.files, scope)?;
+    if let Some(map) = model.as_map_mut() {
+        let entry = node::Entry::made(Node::string(name.as_str(), source::Span::NOWHERE));
+        map.insert("name".to_owned(), entry);
+    }
+    let profiles = profile_names(&model);
+    if !options.no_normalize {
+        normalize::run(&mut model, name.as_str(), environment);
+    }
+    let active = active_profiles(options, environment);
+    let disabled = profiles::disable(&mut model, &active, &options.services);
+    if !options.no_consistency {
+        consistency::run(&model, &disabled)?;
+    }
+    profiles::select(&mut model, &options.services)?;
+    if !options.no_normalize {
+        profiles::drop_unused(&mut model);
+    }
+    if !options.no_env_resolution {
+        environment::read_files(&mut model, environment)?;
+    }
+    let tree = if options.no_interpolate {
+        render::raw(&model)
+    } else {
+        render::model(&model, Form::Json)?
+    };
+    let document = if options.no_interpolate {
+        tree.clone()
+    } else {
+        render::model(&model, Form::Yaml)?
+    };
+    let mut warnings = std::mem::take(&mut loader.warnings);
+    let project = if options.no_interpolate {
+        typed::empty(name, &found.folder)
+    } else {
+        typed::project(&mut typed::Input {
+            name,
+            folder: &found.folder,
+            model: &model,
+            tree: &tree,
+            environment,
+            warnings: &mut warnings,
+        })?
+    };
+    Ok(Loaded {
+        project,
+        tree,
+        document,
+        files: loader.sources.paths(),
+        warnings,
+        environment: std::mem::take(environment),
+        variables,
+        profiles,
+    })
+}
+
+fn active_profiles(options: &Options, environment: &BTreeMap<String, String>) -> Vec<String> {
+    if !options.profiles.is_empty() {
+        return options.profiles.clone();
+    }
+    let listed = environment
+        .get("COMPOSE_PROFILES")
+        .map_or("", String::as_str);
+    listed
+        .split(',')
+        .map(str::trim)
+        .filter(|profile| !profile.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn profile_names(model: &Node) -> Vec<String> {
+    let empty = Map::new();
+    let services = model
+        .get("services")
+        .and_then(Node::as_map)
+        .unwrap_or(&empty);
+    let mut names: Vec<String> = services
+        .values()
+        .filter_map(|entry| entry.node.get("profiles").and_then(Node::as_list))
+        .flatten()
+        .filter_map(|node| node.as_str().map(str::to_owned))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}

@@ -1,0 +1,366 @@
+//! YAML text to nodes with positions: aliases expanded, merge keys resolved, keys made unique.
+
+use std::collections::HashMap;
+
+use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
+use indexmap::map::Entry as Slot;
+
+use super::diagnose::{Checked, Problem, fail};
+use super::node::{Entry, Map, Mark, Node, Value};
+use super::scalar;
+use super::source::{FileId, Source, Span};
+
+/// Deepest nesting that is read. Compose files need about ten levels.
+const DEEPEST: usize = 160;
+
+/// Most that aliases may repeat, in nodes (64 bytes of text count as one): enough for thousands of
+/// services built from anchors, too little for an alias bomb.
+const MOST_ALIASED: usize = 400_000;
+
+/// The text of a file: UTF-8, or UTF-16 with a byte order mark.
+pub fn text(bytes: Vec<u8>) -> Result<String, String> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+        char::decode_utf16(units)
+            .collect::<Result<String, _>>()
+            .map_err(|_| "is not valid UTF-16".to_owned())
+    };
+    let text = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes)?,
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest.to_vec())?,
+        _ => utf8(bytes)?,
+    };
+    match text.bytes().position(forbidden) {
+        Some(at) => Err(format!(
+            "contains a control character (0x{:02x}) at byte {at}",
+            text.as_bytes()[at]
+        )),
+        None => Ok(text),
+    }
+}
+
+fn utf8(bytes: Vec<u8>) -> Result<String, String> {
+    String::from_utf8(bytes).map_err(|error| {
+        format!(
+            "is not valid UTF-8 from byte {}",
+            error.utf8_error().valid_up_to()
+        )
+    })
+}
+
+fn forbidden(byte: u8) -> bool {
+    byte == 0x7f || (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
+}
+
+/// The documents of a file; an empty one is `None`.
+pub fn documents(source: &Source, file: FileId) -> Checked<Vec<Option<Node>>> {
+    let mut options = Options::default();
+    options.set_emit_comments(false);
+    options.block_nesting_limit = DEEPEST;
+    options.flow_nesting_limit = DEEPEST;
+    let mut builder = Builder {
+        file,
+        open: Vec::new(),
+        anchors: HashMap::new(),
+        aliased: 0,
+        documents: Vec::new(),
+        root: None,
+    };
+    for next in Parser::new_from_str_with_options(&source.text, options) {
+        let (event, span) = next.map_err(|error| {
+            let at = error.marker().byte_offset().unwrap_or_default();
+            vec![Problem::new(Span::new(file, at, at + 1), error.info())]
+        })?;
+        let range = span.byte_range().unwrap_or_default();
+        builder.event(event, Span::new(file, range.start, range.end))?;
+    }
+    Ok(builder.documents)
+}
+
+struct Builder {
+    file: FileId,
+    open: Vec<Open>,
+    /// Finished anchored nodes by id, with their weight.
+    anchors: HashMap<usize, (Node, usize)>,
+    aliased: usize,
+    documents: Vec<Option<Node>>,
+    root: Option<Node>,
+}
+
+/// A collection that is being read.
+struct Open {
+    collection: Collection,
+    start: Span,
+    mark: Mark,
+    anchor: usize,
+    weight: usize,
+}
+
+enum Collection {
+    List(Vec<Node>),
+    Map {
+        map: Map,
+        merges: Vec<Node>,
+        key: Option<(Key, Span)>,
+    },
+}
+
+enum Key {
+    Plain(String),
+    Merge,
+}
+
+impl Builder {
+    fn event(&mut self, event: Event<'_>, at: Span) -> Checked<()> {
+        match event {
+            Event::DocumentStart(..) => {
+                self.anchors.clear();
+                self.root = None;
+            }
+            Event::DocumentEnd => {
+                let root = self.root.take().filter(|root| !root.is_null());
+                self.documents.push(root);
+            }
+            Event::Alias(id) => {
+                let Some((node, weight)) = self.anchors.get(&id) else {
+                    return fail(at, "an alias stands inside the value it repeats");
+                };
+                let (node, weight) = (node.clone(), *weight);
+                self.aliased += weight;
+                if self.aliased > MOST_ALIASED {
+                    return fail(
+                        at,
+                        "aliases repeat too much: the document would not fit in memory",
+                    );
+                }
+                self.place(node, weight, None)?;
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let quoted = style != ScalarStyle::Plain;
+                let weight = 1 + text.len() / 64;
+                let mark = mark(tag.as_deref());
+                let merge = !quoted && tag.is_none() && text == "<<";
+                let mut node = Node::new(scalar_value(&text, quoted, tag.as_deref(), at)?, at);
+                node.mark = mark;
+                if anchor != 0 {
+                    self.anchors.insert(anchor, (node.clone(), weight));
+                }
+                self.place(node, weight, Some(merge))?;
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.start(
+                    Collection::List(Vec::new()),
+                    at,
+                    mark(tag.as_deref()),
+                    anchor,
+                )?;
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                let (map, merges, key) = (Map::new(), Vec::new(), None);
+                let collection = Collection::Map { map, merges, key };
+                self.start(collection, at, mark(tag.as_deref()), anchor)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.finish(at)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn start(
+        &mut self,
+        collection: Collection,
+        at: Span,
+        mark: Mark,
+        anchor: usize,
+    ) -> Checked<()> {
+        if self.open.len() >= DEEPEST {
+            return fail(at, format!("more than {DEEPEST} levels of nesting"));
+        }
+        self.open.push(Open {
+            collection,
+            start: at,
+            mark,
+            anchor,
+            weight: 1,
+        });
+        Ok(())
+    }
+
+    fn finish(&mut self, end: Span) -> Checked<()> {
+        let Some(open) = self.open.pop() else {
+            return Ok(());
+        };
+        let value = match open.collection {
+            Collection::List(items) => Value::List(items),
+            Collection::Map {
+                mut map, merges, ..
+            } => {
+                for merge in merges {
+                    merge_into(&mut map, merge)?;
+                }
+                Value::Map(map)
+            }
+        };
+        let at = Span::new(self.file, open.start.range().start, end.range().end);
+        let mut node = Node::new(value, at);
+        node.mark = open.mark;
+        if open.anchor != 0 {
+            let mut repeated = node.clone();
+            without_resets(&mut repeated);
+            self.anchors.insert(open.anchor, (repeated, open.weight));
+        }
+        self.place(node, open.weight, None)
+    }
+
+    /// Puts a finished node where it belongs. `merge` is set for scalars: whether it is `<<`.
+    fn place(&mut self, node: Node, weight: usize, merge: Option<bool>) -> Checked<()> {
+        let Some(open) = self.open.last_mut() else {
+            self.root = Some(node);
+            return Ok(());
+        };
+        open.weight += weight;
+        match &mut open.collection {
+            Collection::List(items) => items.push(node),
+            Collection::Map { map, merges, key } => match key.take() {
+                None if merge == Some(true) => {
+                    if !merges.is_empty() {
+                        return fail(node.at, "the key `<<` is repeated");
+                    }
+                    *key = Some((Key::Merge, node.at));
+                }
+                None => {
+                    let at = node.at;
+                    let kind = node.kind();
+                    let Value::Str(name) = node.value else {
+                        let message = format!("a key must be a string, not {kind}");
+                        return Err(vec![
+                            Problem::new(at, message).hint("put the key in quotes"),
+                        ]);
+                    };
+                    *key = Some((Key::Plain(name), at));
+                }
+                Some((Key::Merge, _)) => merges.push(node),
+                Some((Key::Plain(name), key_at)) => match map.entry(name) {
+                    Slot::Vacant(slot) => {
+                        slot.insert(Entry { key_at, node });
+                    }
+                    Slot::Occupied(slot) => {
+                        let message = format!("the key `{}` is repeated", slot.key());
+                        let first = slot.get().key_at;
+                        return Err(vec![
+                            Problem::new(key_at, message).also(first, "first here"),
+                        ]);
+                    }
+                },
+            },
+        }
+        Ok(())
+    }
+}
+
+/// Adds what `<<` brings, without replacing keys that are there.
+fn merge_into(map: &mut Map, merge: Node) -> Checked<()> {
+    let at = merge.at;
+    match merge.value {
+        Value::Map(from) => {
+            for (key, entry) in from {
+                map.entry(key).or_insert(entry);
+            }
+        }
+        Value::List(items) if items.iter().all(|item| item.as_map().is_some()) => {
+            for item in items {
+                merge_into(map, item)?;
+            }
+        }
+        _ => return fail(at, "`<<` takes a mapping or a list of mappings"),
+    }
+    Ok(())
+}
+
+/// A `!reset` inside an anchored value counts where the anchor stands, not where it is repeated.
+fn without_resets(node: &mut Node) {
+    match &mut node.value {
+        Value::List(items) => {
+            items.retain(|item| item.mark != Mark::Reset);
+            items.iter_mut().for_each(without_resets);
+        }
+        Value::Map(map) => {
+            map.retain(|_, entry| entry.node.mark != Mark::Reset);
+            map.values_mut()
+                .for_each(|entry| without_resets(&mut entry.node));
+        }
+        _ => {}
+    }
+}
+
+fn mark(tag: Option<&Tag>) -> Mark {
+    match tag.map(Tag::parts) {
+        Some(("!", "reset")) => Mark::Reset,
+        Some(("!", "override")) => Mark::Override,
+        _ => Mark::None,
+    }
+}
+
+fn scalar_value(text: &str, quoted: bool, tag: Option<&Tag>, at: Span) -> Checked<Value> {
+    let refuse = |what: &str| fail(at, format!("{text:?} is not {what}"));
+    let Some(tag) = tag else {
+        return Ok(if quoted {
+            Value::Str(text.to_owned())
+        } else {
+            scalar::plain(text)
+        });
+    };
+    match tag.core_suffix() {
+        Some("str") => Ok(Value::Str(text.to_owned())),
+        Some("binary") => match base64(text) {
+            Some(text) => Ok(Value::Str(text)),
+            None => refuse("base64 of valid UTF-8"),
+        },
+        Some("null") => match scalar::plain(text) {
+            Value::Null => Ok(Value::Null),
+            _ => refuse("null"),
+        },
+        Some("bool") => match scalar::plain(text) {
+            value @ Value::Bool(_) => Ok(value),
+            _ => refuse("a boolean"),
+        },
+        Some("int") => match scalar::number(text) {
+            Some(value @ (Value::Int(_) | Value::Big(_))) => Ok(value),
+            _ => refuse("a whole number"),
+        },
+        #[expect(clippy::cast_precision_loss, reason = "what `!!float` asks for")]
+        Some("float") => match scalar::plain(text) {
+            Value::Int(value) => Ok(Value::Float(value as f64)),
+            Value::Big(value) => Ok(Value::Float(value as f64)),
+            value @ Value::Float(_) => Ok(value),
+            _ => refuse("a number"),
+        },
+        _ if quoted => Ok(Value::Str(text.to_owned())),
+        _ => Ok(scalar::plain(text)),
+    }
+}
+
+/// Decodes standard base64, white space ignored.
+fn base64(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut buffer, mut bits) = (0_u32, 0_u32);
+    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
+        let sextet = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' => continue,
+            _ => return None,
+        };
+        buffer = (buffer << 6) | u32::from(sextet);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push(u8::try_from((buffer >> bits) & 0xff).unwrap_or_default());
+        }
+    }
+    String::from_utf8(bytes).ok()
+}

@@ -1,0 +1,110 @@
+//! Which services take part: profiles, the services asked for, and what those use.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::diagnose::{Checked, Problem};
+use super::environment::truth;
+use super::node::{Map, Node};
+
+/// Takes the services out of `model` whose profiles are not active, and returns them.
+pub fn disable(model: &mut Node, active: &[String], wanted: &[String]) -> Map {
+    let mut disabled = Map::new();
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+        return disabled;
+    };
+    let all = active.iter().any(|profile| profile == "*");
+    services.retain(|name, entry| {
+        let profiles = entry
+            .node
+            .get("profiles")
+            .and_then(Node::as_list)
+            .unwrap_or_default();
+        let enabled = all
+            || profiles.is_empty()
+            || wanted.contains(name)
+            || profiles
+                .iter()
+                .filter_map(Node::as_str)
+                .any(|profile| active.iter().any(|one| one == profile));
+        if !enabled {
+            disabled.insert(name.clone(), entry.clone());
+        }
+        enabled
+    });
+    disabled
+}
+
+/// Keeps the services asked for and those they depend on. Nothing asked for keeps all.
+pub fn select(model: &mut Node, wanted: &[String]) -> Checked<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+        return Ok(());
+    };
+    let mut kept: BTreeSet<String> = BTreeSet::new();
+    let mut queue: VecDeque<String> = wanted.iter().cloned().collect();
+    while let Some(name) = queue.pop_front() {
+        let Some(entry) = services.get(&name) else {
+            if wanted.contains(&name) {
+                let near = crate::error::near_miss(&name, services.keys().map(String::as_str))
+                    .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+                let message = format!("there is no service `{}`{near}", name.escape_debug());
+                return Err(vec![Problem::nowhere(message)]);
+            }
+            continue;
+        };
+        if !kept.insert(name) {
+            continue;
+        }
+        let depends_on = entry.node.get("depends_on").and_then(Node::as_map);
+        for (name, dependency) in depends_on.into_iter().flatten() {
+            if dependency.node.get("required").and_then(truth) != Some(false) {
+                queue.push_back(name.clone());
+            }
+        }
+    }
+    services.retain(|name, _| kept.contains(name));
+    Ok(())
+}
+
+/// Takes out networks, volumes, configs, secrets and models that no service uses.
+pub fn drop_unused(model: &mut Node) {
+    for section in ["networks", "volumes", "configs", "secrets", "models"] {
+        let used = used(model, section);
+        if let Some(map) = model.get_mut(section).and_then(Node::as_map_mut) {
+            map.retain(|key, _| used.contains(key));
+        }
+    }
+}
+
+fn used(model: &Node, section: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let services = model.get("services").and_then(Node::as_map);
+    for service in services.into_iter().flatten().map(|(_, entry)| &entry.node) {
+        if matches!(section, "networks" | "models") {
+            let names = service.get(section).and_then(Node::as_map);
+            used.extend(names.into_iter().flatten().map(|(name, _)| name.clone()));
+            continue;
+        }
+        let mut lists = vec![service.get(section)];
+        if section == "secrets" {
+            lists.push(service.find(&["build", "secrets"]));
+        }
+        for item in lists
+            .into_iter()
+            .flatten()
+            .filter_map(Node::as_list)
+            .flatten()
+        {
+            let kind = item.get("type").and_then(Node::as_str);
+            if section == "volumes" && !matches!(kind, Some("volume" | "cluster")) {
+                continue;
+            }
+            if let Some(source) = item.get("source").and_then(Node::as_str) {
+                used.insert(source.to_owned());
+            }
+        }
+    }
+    used
+}

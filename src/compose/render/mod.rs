@@ -1,0 +1,251 @@
+//! The canonical model as Compose prints it: every value in its type, keys in Compose's order,
+//! empty ones left out.
+//!
+//! In: the completed tree. Out: JSON values, for `--format json` and for YAML (which differ: JSON
+//! always has `command`, `entrypoint`, `ipam` and the like, and leaves out extensions below the top).
+
+mod fields;
+mod value;
+
+use serde_json::{Map as Object, Value as Json};
+
+use super::diagnose::{Checked, Problem};
+use super::node::{Map, Node, Value};
+use fields::TOP;
+
+/// Which of the two printed forms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `--format json`
+    Json,
+    /// `--format yaml`
+    Yaml,
+}
+
+/// When a key is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    /// When it is not empty, zero or false.
+    Full,
+    /// When it was written.
+    Written,
+    /// Always, as `null` when not written; in YAML as `Written`.
+    Always,
+    /// Always, as `{}`; in YAML when not empty.
+    Object,
+    /// Always in both forms.
+    Both,
+}
+
+/// The type of a value.
+enum Type {
+    /// Text; other scalars become text.
+    Text,
+    /// A boolean.
+    Bool,
+    /// A whole number.
+    Int,
+    /// A number of 32 bits.
+    Float,
+    /// Bytes, printed as text.
+    Bytes,
+    /// A duration in Go's notation.
+    Duration,
+    /// Texts; one text is a list of one.
+    Texts,
+    /// `k: v`, values as text, none as empty text.
+    Pairs,
+    /// `k: v`, values as text, none as `null`.
+    Variables,
+    /// A command's words.
+    Command,
+    /// `healthcheck.test`.
+    Test,
+    /// `host=address`, sorted.
+    Hosts,
+    /// `default` or `id=path`.
+    Ssh,
+    /// Permission bits, printed in octal.
+    Mode,
+    /// How many devices; `all` is -1.
+    Count,
+    /// A number or a pair.
+    Ulimit,
+    /// A map of text to lists of text.
+    Options,
+    /// Keys of its own.
+    Object(&'static [Field]),
+    /// A list.
+    List(&'static Type),
+    /// A mapping with free keys.
+    Map(&'static Type),
+}
+
+/// A key of a mapping.
+struct Field(&'static str, Type, Keep);
+
+/// The whole model in one of the forms. `problems` of every value are collected.
+pub fn model(model: &Node, form: Form) -> Checked<Json> {
+    let mut pass = Pass {
+        form,
+        problems: Vec::new(),
+    };
+    let mut top = pass.object(model, TOP, &mut Vec::new());
+    if let Some(map) = model.as_map() {
+        extensions(map, &mut top);
+    }
+    if pass.problems.is_empty() {
+        Ok(Json::Object(top))
+    } else {
+        Err(pass.problems)
+    }
+}
+
+/// A tree as it is, keys sorted: what Compose prints when variables are not replaced.
+pub fn raw(node: &Node) -> Json {
+    match &node.value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Int(value) => (*value).into(),
+        Value::Big(value) => (*value).into(),
+        Value::Float(value) => value::number(*value),
+        Value::Time(text) | Value::Str(text) => Json::String(text.clone()),
+        Value::List(items) => Json::Array(items.iter().map(raw).collect()),
+        Value::Map(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort();
+            let entry = |key: &String| (key.clone(), raw(&map[key].node));
+            Json::Object(keys.into_iter().map(entry).collect())
+        }
+    }
+}
+
+fn extensions(map: &Map, object: &mut Object<String, Json>) {
+    let mut keys: Vec<&String> = map.keys().filter(|key| key.starts_with("x-")).collect();
+    keys.sort();
+    for key in keys {
+        object.insert(key.clone(), raw(&map[key].node));
+    }
+}
+
+struct Pass {
+    form: Form,
+    problems: Vec<Problem>,
+}
+
+impl Pass {
+    fn object(
+        &mut self,
+        node: &Node,
+        fields: &[Field],
+        path: &mut Vec<String>,
+    ) -> Object<String, Json> {
+        let mut object = Object::new();
+        for Field(key, kind, keep) in fields {
+            path.push((*key).to_owned());
+            let written = node.get(key).filter(|node| !node.is_null());
+            let value = written.and_then(|node| self.value(node, kind, path));
+            path.pop();
+            let json = self.form == Form::Json;
+            let value = match (keep, value) {
+                (Keep::Full, Some(value)) => (!is_empty(&value)).then_some(value),
+                (Keep::Object, Some(value)) => (json || !is_empty(&value)).then_some(value),
+                (_, Some(value)) => Some(value),
+                (Keep::Object, None) if json => Some(Json::Object(Object::new())),
+                (Keep::Always, None) if json => Some(Json::Null),
+                (Keep::Both, None) => Some(Json::Bool(false)),
+                (_, None) => None,
+            };
+            if let Some(value) = value {
+                object.insert(self.shown(key, path), value);
+            }
+        }
+        object
+    }
+
+    /// The devices of `blkio_config` are the one place whose JSON keys are capitalised.
+    fn shown(&self, key: &str, path: &[String]) -> String {
+        let device = path.len() == 4 && path[2] == "blkio_config";
+        match (self.form, device, key) {
+            (Form::Json, true, "path") => "Path".to_owned(),
+            (Form::Json, true, "weight") => "Weight".to_owned(),
+            (Form::Json, true, "rate") => "Rate".to_owned(),
+            _ => key.to_owned(),
+        }
+    }
+
+    /// An object that is not the top: with its extensions in YAML.
+    fn nested(&mut self, node: &Node, fields: &[Field], path: &mut Vec<String>) -> Json {
+        let mut object = self.object(node, fields, path);
+        if self.form == Form::Yaml
+            && let Some(map) = node.as_map()
+        {
+            extensions(map, &mut object);
+        }
+        Json::Object(object)
+    }
+
+    fn value(&mut self, node: &Node, kind: &Type, path: &mut Vec<String>) -> Option<Json> {
+        let result = match kind {
+            Type::Object(fields) => return Some(self.nested(node, fields, path)),
+            Type::List(kind) => return Some(self.list(node, kind, path)),
+            Type::Map(kind) => return Some(self.map(node, kind, path)),
+            Type::Ulimit if node.as_map().is_some() => {
+                return Some(self.nested(node, fields::ULIMIT, path));
+            }
+            kind => value::scalar(node, kind),
+        };
+        match result {
+            Ok(value) => Some(value),
+            Err(message) => {
+                let message = format!("{}: {message}", path.join("."));
+                self.problems.push(Problem::new(node.at, message));
+                None
+            }
+        }
+    }
+
+    fn list(&mut self, node: &Node, kind: &Type, path: &mut Vec<String>) -> Json {
+        let items = node.as_list().unwrap_or_default();
+        Json::Array(
+            items
+                .iter()
+                .filter_map(|item| self.value(item, kind, path))
+                .collect(),
+        )
+    }
+
+    fn map(&mut self, node: &Node, kind: &Type, path: &mut Vec<String>) -> Json {
+        let mut object = Object::new();
+        let Some(map) = node.as_map() else {
+            return Json::Object(object);
+        };
+        let mut keys: Vec<&String> = map.keys().collect();
+        keys.sort();
+        for key in keys {
+            path.push(key.clone());
+            let node = &map[key].node;
+            let value = if node.is_null() {
+                Some(Json::Null)
+            } else {
+                self.value(node, kind, path)
+            };
+            path.pop();
+            if let Some(value) = value {
+                object.insert(key.clone(), value);
+            }
+        }
+        Json::Object(object)
+    }
+}
+
+fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(false) => true,
+        Json::Bool(true) => false,
+        Json::Number(number) => number.as_f64() == Some(0.0),
+        Json::String(text) => text.is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+    }
+}

@@ -1,0 +1,107 @@
+//! The files that were read, and where in them something stands.
+
+use std::path::{Path, PathBuf};
+
+/// A range of bytes in one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// Index into [`Sources`]; [`Span::NOWHERE`] has none.
+    file: u32,
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// For values that no file contains: defaults, names made from keys.
+    pub const NOWHERE: Self = Self {
+        file: u32::MAX,
+        start: 0,
+        end: 0,
+    };
+
+    /// The bytes `start..end` of `file`.
+    pub fn new(file: FileId, start: usize, end: usize) -> Self {
+        let small = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self {
+            file: file.0,
+            start: small(start),
+            end: small(end),
+        }
+    }
+
+    /// The file, unless nowhere.
+    pub fn file(self) -> Option<FileId> {
+        (self.file != u32::MAX).then_some(FileId(self.file))
+    }
+
+    /// First byte and the one after the last.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// One of the files read during a load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId(u32);
+
+/// A Compose file's text and names.
+#[derive(Debug)]
+pub struct Source {
+    /// Absolute, or `-` for standard input.
+    pub path: PathBuf,
+    /// As messages name it: relative to the working directory when inside it.
+    pub shown: String,
+    /// Its text, without a byte order mark.
+    pub text: String,
+}
+
+/// All files read during one load, in the order they were read.
+#[derive(Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Adds a file.
+    pub fn add(&mut self, path: &Path, cwd: &Path, text: String) -> FileId {
+        let shown = path.strip_prefix(cwd).unwrap_or(path).display().to_string();
+        self.0.push(Source {
+            path: path.to_owned(),
+            shown,
+            text,
+        });
+        FileId(u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// The file with this id.
+    pub fn get(&self, id: FileId) -> Option<&Source> {
+        self.0.get(id.0 as usize)
+    }
+
+    /// Every path, without repetition.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        for source in &self.0 {
+            if !paths.contains(&source.path) {
+                paths.push(source.path.clone());
+            }
+        }
+        paths
+    }
+
+    /// Line and column, both from 1, of the start of `span`.
+    pub fn position(&self, span: Span) -> Option<(usize, usize)> {
+        let text = &self.get(span.file()?)?.text;
+        let start = floor(text, span.range().start);
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line = text[..start].bytes().filter(|byte| *byte == b'\n').count() + 1;
+        Some((line, text[line_start..start].chars().count() + 1))
+    }
+}
+
+/// The nearest character boundary at or before `at`.
+pub fn floor(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}

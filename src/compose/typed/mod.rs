@@ -1,0 +1,302 @@
+//! The typed project, read from the canonical model.
+//!
+//! In: the model with its places and its printed form, whose values already have their types. Out:
+//! [`Project`]. What webpods cannot carry out as written is said in `warnings`.
+
+mod build;
+mod extensions;
+mod files;
+mod mounts;
+mod read;
+mod resources;
+mod support;
+mod template;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde_json::{Value as Json, json};
+
+use super::diagnose::{Checked, Problem};
+use super::interpolate::warn;
+use super::node::Node;
+use super::source::Span;
+use crate::model::{
+    Condition, Dependency, NamedNetwork, NamedVolume, NetworkAttachment, PortPublication, Project,
+    ProjectName, Service, ServiceName, UpdateOrder,
+};
+use read::{flag, items, number, object, string, strings, texts};
+
+/// What the project is read from.
+pub struct Input<'a> {
+    /// Its name.
+    pub name: ProjectName,
+    /// Its folder, absolute.
+    pub folder: &'a Path,
+    /// The completed model.
+    pub model: &'a Node,
+    /// Its printed form.
+    pub tree: &'a Json,
+    /// What variables are set to, for configs and secrets.
+    pub environment: &'a BTreeMap<String, String>,
+    /// Gets what cannot be carried out as written.
+    pub warnings: &'a mut Vec<String>,
+}
+
+/// A project without services, for output that needs none.
+pub fn empty(name: ProjectName, folder: &Path) -> Project {
+    Project {
+        name,
+        working_dir: folder.to_owned(),
+        services: IndexMap::new(),
+        networks: IndexMap::new(),
+        volumes: IndexMap::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// Reads the project.
+pub fn project(input: &mut Input<'_>) -> Checked<Project> {
+    let mut project = empty(input.name.clone(), input.folder);
+    let mut problems = Vec::new();
+    let services = input.model.get("services").and_then(Node::as_map);
+    for (key, entry) in services.into_iter().flatten() {
+        let Ok(name) = key.parse::<ServiceName>() else {
+            let message = format!("services: {key:?} is too long or not a valid name");
+            problems.push(Problem::new(entry.key_at, message));
+            continue;
+        };
+        let tree = &input.tree["services"][key];
+        support::warn(key, &entry.node, tree, input.warnings);
+        match service(&name, &entry.node, tree, input) {
+            Ok(service) => {
+                project.services.insert(name, service);
+            }
+            Err(mut more) => problems.append(&mut more),
+        }
+    }
+    for (key, tree) in object(&input.tree["networks"]) {
+        let node = input.model.find(&["networks", key]);
+        project
+            .networks
+            .insert(key.clone(), network(key, node, tree));
+    }
+    for (key, tree) in object(&input.tree["volumes"]) {
+        let node = input.model.find(&["volumes", key]);
+        project.volumes.insert(key.clone(), volume(key, node, tree));
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    project.warnings.clone_from(input.warnings);
+    Ok(project)
+}
+
+fn service(
+    name: &ServiceName,
+    node: &Node,
+    tree: &Json,
+    input: &mut Input<'_>,
+) -> Checked<Service> {
+    let key = name.as_str();
+    let update = &tree["deploy"]["update_config"];
+    let disabled = flag(&tree["healthcheck"]["disable"])
+        || texts(&tree["healthcheck"]["test"])
+            .first()
+            .map(String::as_str)
+            == Some("NONE");
+    let replicas = number(&tree["deploy"]["replicas"]).or_else(|| number(&tree["scale"]));
+    let replicas = u32::try_from(replicas.unwrap_or(1)).map_err(|_| {
+        let message = format!("services.{key}: the number of replicas is not valid");
+        vec![Problem::new(node.at, message)]
+    })?;
+    let grace = read::nanoseconds(&tree["stop_grace_period"]).unwrap_or(10_000_000_000);
+    let mut files = files::read(key, "configs", tree, input)?;
+    files.extend(files::read(key, "secrets", tree, input)?);
+    Ok(Service {
+        name: name.clone(),
+        image: string(&tree["image"]),
+        build: build::read(&tree["build"]),
+        platform: string(&tree["platform"]),
+        replicas,
+        placement: extensions::placement(key, node)?,
+        ingress: extensions::ingress(key, node)?,
+        template: template::read(key, node, tree, input)?,
+        mounts: mounts::read(tree, input.folder),
+        files,
+        networks: networks(tree),
+        network_mode: string(&tree["network_mode"]),
+        ports: ports(key, tree, input.warnings),
+        depends_on: depends_on(tree),
+        container_name: string(&tree["container_name"]),
+        stop_grace: Duration::from_nanos(u64::try_from(grace).unwrap_or(0)),
+        healthcheck: tree["healthcheck"].get("test").is_some() && !disabled,
+        parallelism: number(&update["parallelism"])
+            .and_then(|value| u32::try_from(value).ok())
+            .unwrap_or(1),
+        update_order: match update["order"].as_str() {
+            Some("start-first") => Some(UpdateOrder::StartFirst),
+            Some("stop-first") => Some(UpdateOrder::StopFirst),
+            _ => None,
+        },
+        rollout: extensions::rollout(key, node)?,
+    })
+}
+
+/// Networks in order of priority, highest first, then by name.
+fn networks(tree: &Json) -> IndexMap<String, NetworkAttachment> {
+    let mut list: Vec<(i64, &String, NetworkAttachment)> = object(&tree["networks"])
+        .map(|(key, tree)| {
+            let attachment = NetworkAttachment {
+                aliases: texts(&tree["aliases"]),
+                ipv4_address: string(&tree["ipv4_address"]),
+                ipv6_address: string(&tree["ipv6_address"]),
+            };
+            (number(&tree["priority"]).unwrap_or(0), key, attachment)
+        })
+        .collect();
+    list.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    list.into_iter()
+        .map(|(_, key, attachment)| (key.clone(), attachment))
+        .collect()
+}
+
+fn ports(service: &str, tree: &Json, warnings: &mut Vec<String>) -> Vec<PortPublication> {
+    let mut ports = Vec::new();
+    for port in items(&tree["ports"]) {
+        let Some(target) = number(&port["target"]).and_then(|value| u16::try_from(value).ok())
+        else {
+            continue;
+        };
+        let published = string(&port["published"]);
+        let published = published.and_then(|text| {
+            if let Some((first, _)) = text.split_once('-') {
+                let warning = format!(
+                    "services.{service}.ports: of the host ports {text} for container port \
+                     {target}, only {first} is used"
+                );
+                warn(warnings, warning);
+                return first.parse().ok();
+            }
+            text.parse().ok()
+        });
+        ports.push(PortPublication {
+            target,
+            published,
+            host_ip: string(&port["host_ip"]),
+            protocol: string(&port["protocol"]).unwrap_or_else(|| "tcp".to_owned()),
+        });
+    }
+    ports
+}
+
+fn depends_on(tree: &Json) -> IndexMap<ServiceName, Dependency> {
+    object(&tree["depends_on"])
+        .filter_map(|(key, tree)| {
+            let condition = match tree["condition"].as_str() {
+                Some("service_healthy") => Condition::ServiceHealthy,
+                Some("service_completed_successfully") => Condition::ServiceCompletedSuccessfully,
+                _ => Condition::ServiceStarted,
+            };
+            let required = flag(&tree["required"]);
+            let dependency = Dependency {
+                condition,
+                required,
+            };
+            Some((key.parse().ok()?, dependency))
+        })
+        .collect()
+}
+
+/// The name a person wrote; what normalisation made up has no place in a file.
+fn written_name(key: &str, node: Option<&Node>, external: bool, tree: &Json) -> Option<String> {
+    let written = node.and_then(|node| node.get("name"));
+    match written {
+        Some(name) if name.at != Span::NOWHERE => name.as_str().map(str::to_owned),
+        _ if external => string(&tree["name"]).or_else(|| Some(key.to_owned())),
+        _ => None,
+    }
+}
+
+fn network(key: &str, node: Option<&Node>, tree: &Json) -> NamedNetwork {
+    let external = flag(&tree["external"]);
+    let mut body = serde_json::Map::new();
+    let mut put = |name: &str, value: Json| {
+        if !value.is_null() {
+            body.insert(name.to_owned(), value);
+        }
+    };
+    put("Driver", tree["driver"].clone());
+    put("Options", tree["driver_opts"].clone());
+    put("Internal", tree["internal"].clone());
+    put("Attachable", tree["attachable"].clone());
+    put("EnableIPv4", tree["enable_ipv4"].clone());
+    put("EnableIPv6", tree["enable_ipv6"].clone());
+    put("Labels", tree["labels"].clone());
+    put("IPAM", ipam(&tree["ipam"]));
+    NamedNetwork {
+        name: written_name(key, node, external, tree),
+        external,
+        body: Json::Object(body),
+    }
+}
+
+fn ipam(tree: &Json) -> Json {
+    let pools: Vec<Json> = items(&tree["config"])
+        .map(|pool| {
+            let mut config = serde_json::Map::new();
+            for (from, to) in [
+                ("subnet", "Subnet"),
+                ("ip_range", "IPRange"),
+                ("gateway", "Gateway"),
+                ("aux_addresses", "AuxiliaryAddresses"),
+            ] {
+                if let Some(value) = pool.get(from) {
+                    config.insert(to.to_owned(), value.clone());
+                }
+            }
+            Json::Object(config)
+        })
+        .collect();
+    let driver = string(&tree["driver"]);
+    if pools.is_empty() && driver.is_none() && tree.get("options").is_none() {
+        return Json::Null;
+    }
+    let mut ipam = serde_json::Map::new();
+    if let Some(driver) = driver {
+        ipam.insert("Driver".to_owned(), json!(driver));
+    }
+    if !pools.is_empty() {
+        ipam.insert("Config".to_owned(), json!(pools));
+    }
+    if let Some(options) = tree.get("options") {
+        ipam.insert("Options".to_owned(), options.clone());
+    }
+    Json::Object(ipam)
+}
+
+fn volume(key: &str, node: Option<&Node>, tree: &Json) -> NamedVolume {
+    let external = flag(&tree["external"]);
+    let mut body = serde_json::Map::new();
+    for (from, to) in [
+        ("driver", "Driver"),
+        ("driver_opts", "DriverOpts"),
+        ("labels", "Labels"),
+    ] {
+        if let Some(value) = tree.get(from) {
+            body.insert(to.to_owned(), value.clone());
+        }
+    }
+    NamedVolume {
+        name: written_name(key, node, external, tree),
+        external,
+        body: Json::Object(body),
+    }
+}
+
+/// The pairs of an object as strings.
+fn pairs(tree: &Json) -> IndexMap<String, String> {
+    strings(tree).collect()
+}

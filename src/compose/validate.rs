@@ -1,0 +1,100 @@
+//! Rules about one resource that the schema cannot express.
+
+use super::diagnose::{Checked, Problem};
+use super::node::Node;
+
+/// Checks the merged model.
+pub fn run(model: &Node) -> Checked<()> {
+    let mut problems = Vec::new();
+    each(model, "volumes", |path, node| {
+        external(path, node, &mut problems);
+    });
+    each(model, "configs", |path, node| {
+        one_source(
+            path,
+            node,
+            &["file", "environment", "content"],
+            &mut problems,
+        );
+    });
+    each(model, "secrets", |path, node| {
+        one_source(path, node, &["file", "environment"], &mut problems);
+    });
+    each(model, "services", |path, node| {
+        let watches = node.find(&["develop", "watch"]).and_then(Node::as_list);
+        for watch in watches.unwrap_or_default() {
+            if watch.get("path").and_then(Node::as_str) == Some("") {
+                let message = format!("{path}.develop.watch.path: must not be empty");
+                problems.push(Problem::new(watch.at, message));
+            }
+        }
+        let requests = [
+            node.get("gpus"),
+            node.find(&["deploy", "resources", "reservations", "devices"]),
+        ];
+        for request in requests
+            .into_iter()
+            .flatten()
+            .filter_map(Node::as_list)
+            .flatten()
+        {
+            if request.get("count").is_some() && request.get("device_ids").is_some() {
+                let message = format!("{path}: `count` and `device_ids` exclude each other");
+                problems.push(Problem::new(request.at, message));
+            }
+        }
+    });
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+fn each(model: &Node, section: &str, mut check: impl FnMut(&str, &Node)) {
+    let Some(map) = model.get(section).and_then(Node::as_map) else {
+        return;
+    };
+    for (name, entry) in map {
+        check(&format!("{section}.{name}"), &entry.node);
+    }
+}
+
+/// An external resource has a name and nothing else of its own.
+fn external(path: &str, node: &Node, problems: &mut Vec<Problem>) {
+    if node.get("external").and_then(Node::as_bool) != Some(true) {
+        return;
+    }
+    for (key, entry) in node.as_map().into_iter().flatten() {
+        if key != "name" && key != "external" && !key.starts_with("x-") {
+            let message = format!("{path}: `{key}` and `external` exclude each other");
+            problems.push(Problem::new(entry.key_at, message));
+        }
+    }
+}
+
+fn one_source(path: &str, node: &Node, keys: &[&str], problems: &mut Vec<Problem>) {
+    let written: Vec<&str> = keys
+        .iter()
+        .copied()
+        .filter(|key| node.get(key).is_some())
+        .collect();
+    match written.as_slice() {
+        [] => {
+            if node.get("driver").is_none() && node.get("external").is_none() {
+                let message = format!("{path}: one of {} must be set", list(keys));
+                problems.push(Problem::new(node.at, message));
+            }
+        }
+        [_] => {}
+        several => {
+            let message = format!("{path}: {} exclude each other", list(several));
+            problems.push(Problem::new(node.at, message));
+        }
+    }
+}
+
+fn list(keys: &[&str]) -> String {
+    let shown: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+    shown.join(", ")
+}
