@@ -22,6 +22,7 @@ pub mod event;
 pub mod image;
 pub mod lab;
 pub mod model;
+pub mod node;
 pub mod observe;
 pub mod plan;
 pub mod remote;

@@ -9,6 +9,7 @@ mod context;
 mod global;
 mod init;
 mod lab;
+mod node;
 mod not_yet;
 mod script;
 
@@ -50,6 +51,8 @@ enum Verb {
     #[command(subcommand)]
     Context(context::Context),
     #[command(subcommand)]
+    Node(node::Node),
+    #[command(subcommand)]
     Script(script::Script),
     #[command(subcommand)]
     Lab(lab::Lab),
@@ -75,6 +78,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
     match verb {
         Verb::Init(_) => init::Init::run(app),
         Verb::Context(verb) => verb.run(app),
+        Verb::Node(verb) => block_on(verb.run(app)),
         Verb::Script(verb) => verb.run(app),
         Verb::Lab(verb) => block_on(verb.run(app)),
         Verb::Completion(verb) => verb.run(app),

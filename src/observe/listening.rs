@@ -17,7 +17,7 @@ pub(super) fn ports(table: &str) -> BTreeSet<u16> {
 }
 
 /// Free bytes in the output of `df -Pk` for one path; none when it makes no sense.
-pub(super) fn free(df: &str) -> Option<u64> {
+pub(crate) fn free(df: &str) -> Option<u64> {
     // Device and mount point may hold blanks: the column before `42%` is the one.
     let words: Vec<&str> = df.lines().nth(1)?.split_ascii_whitespace().collect();
     let used = words.iter().rposition(|word| {

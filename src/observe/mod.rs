@@ -20,9 +20,11 @@ use crate::docker::{Node, Nodes};
 use crate::error::Result;
 use crate::event::Events;
 use crate::model::{Context, Digest, HostName, HostObserved, Image, Observed, StackKey};
-use crate::state::{Copy, ROOT, newest, together};
+use crate::plan::paths::STATE_ROOT;
+use crate::state::{Copy, newest, together};
 
 use files::Question;
+pub(crate) use listening::free;
 
 /// What the observation must find out besides what it always does.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +55,7 @@ pub async fn observe(
     let seen = join_all(nodes.iter().map(async |node| {
         let none = Vec::new();
         let question = Question {
-            root: ROOT,
+            root: STATE_ROOT,
             key,
             cache: &context.artifacts.remote_cache_dir,
             proxy_files: wanted.proxy_files.get(node.name()).unwrap_or(&none),

@@ -25,6 +25,6 @@ pub use journal::{Operation, Outcome};
 pub use lease::{Lease, Request};
 pub use lock::{Holder, Who};
 pub use newest::{Copy, Found, newest};
+pub use site::Site;
 pub(crate) use site::together;
-pub use site::{ROOT, Site};
 pub use write::claim;

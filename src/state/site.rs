@@ -9,12 +9,10 @@ use futures_util::future::join_all;
 use crate::docker::Node;
 use crate::error::{Error, Kind, Result};
 use crate::model::{HostName, StackKey};
+use crate::plan::paths::STATE_ROOT;
 use crate::remote::Host;
 
 use super::frame;
-
-/// The folder of all state on a host (spec §20.1).
-pub const ROOT: &str = "/var/lib/webpods/state";
 
 /// `<root>/<context>/<project>/` on one host.
 #[derive(Clone)]
@@ -45,7 +43,7 @@ impl Answer {
 impl Site {
     /// The project's folder on `node`, in its usual place.
     pub fn new(node: &Node, key: &StackKey) -> Self {
-        Self::under(ROOT, Arc::clone(&node.host), key)
+        Self::under(STATE_ROOT, Arc::clone(&node.host), key)
     }
 
     /// The project's folder below another root.

@@ -1,5 +1,6 @@
 //! Taking the lease, host by host, and letting it go.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
@@ -42,6 +43,13 @@ impl Held {
     }
 }
 
+/// A host where the lease was taken.
+struct Taken {
+    serial: u64,
+    /// Whose lease stood there before and had ended.
+    from: Option<Holder>,
+}
+
 /// One attempt: every host in order, or none of them. The serial of the newest state there.
 pub(super) async fn take_all(
     sites: &[Site],
@@ -49,52 +57,56 @@ pub(super) async fn take_all(
     request: &Request,
 ) -> Result<Result<u64, Held>> {
     let mut serial = 0;
-    for (taken, site) in sites.iter().enumerate() {
-        let attempt = take_one(site, token, request).await;
-        if let Ok(Ok(found)) = attempt {
-            serial = serial.max(found);
-        } else {
-            // Including this one: when the answer got lost, the lease may be there.
-            let _ = every(&sites[..=taken], async |site| let_go(site, token).await).await;
-            return attempt;
-        }
+    let mut gone = BTreeSet::new();
+    for (index, site) in sites.iter().enumerate() {
+        let refused = match take_one(site, token, request).await {
+            Ok(Ok(taken)) => {
+                serial = serial.max(taken.serial);
+                gone.extend(taken.from.map(|holder| holder.title()));
+                continue;
+            }
+            Ok(Err(held)) => Ok(Err(held)),
+            Err(error) => Err(error),
+        };
+        // Including this one: when the answer got lost, the lease may be there.
+        let _ = every(&sites[..=index], async |site| let_go(site, token).await).await;
+        return refused;
+    }
+    for holder in gone {
+        request.events.notice(format!(
+            "took over the lock: {holder} has not renewed it and is gone"
+        ));
     }
     Ok(Ok(serial))
 }
 
-async fn take_one(site: &Site, token: &str, request: &Request) -> Result<Result<u64, Held>> {
+async fn take_one(site: &Site, token: &str, request: &Request) -> Result<Result<Taken, Held>> {
+    let members = Members {
+        by: &request.who.by,
+        verb: &request.verb,
+        release: request.release,
+        machine: &request.who.machine,
+        process: request.who.process,
+    };
+    let (lasts, lines) = (LASTS.as_secs().to_string(), members.lines());
     let mut dead = "-".to_owned();
     loop {
-        let members = Members {
-            by: &request.who.by,
-            verb: &request.verb,
-            release: request.release,
-            machine: &request.who.machine,
-            process: request.who.process,
-        };
-        let (lasts, lines) = (LASTS.as_secs().to_string(), members.lines());
-        let answer = site
-            .run(
-                include_str!("sh/acquire.sh"),
-                &[token, &lasts, &dead, &lines],
-                b"",
-            )
-            .await?;
-        if answer.code == Answer::HELD {
-            let holder = Holder::parse(&answer.stdout);
-            if holder.is_dead() && holder.token != dead {
-                dead.clone_from(&holder.token);
-                continue;
-            }
+        let args = [token, lasts.as_str(), &dead, &lines];
+        let answer = site.run(include_str!("sh/acquire.sh"), &args, b"").await?;
+        if answer.code != Answer::HELD {
+            return taken(site, &answer).map(Ok);
+        }
+        let holder = Holder::parse(&answer.stdout);
+        if !holder.is_dead() || holder.token == dead {
             let site = site.clone();
             return Ok(Err(Held { site, holder }));
         }
-        return taken(site, &answer, request).map(Ok);
+        dead = holder.token;
     }
 }
 
-/// Reads the answer of a lease that was taken, and announces whose it was before.
-fn taken(site: &Site, answer: &Answer, request: &Request) -> Result<u64> {
+/// Reads the answer of a lease that was taken: `serial N`, then the lease that was there before.
+fn taken(site: &Site, answer: &Answer) -> Result<Taken> {
     let line_end = answer.stdout.iter().position(|byte| *byte == b'\n');
     let (first, old) = answer
         .stdout
@@ -104,15 +116,10 @@ fn taken(site: &Site, answer: &Answer, request: &Request) -> Result<u64> {
         .and_then(|line| line.strip_prefix("serial "))
         .and_then(|serial| serial.parse().ok())
         .ok_or_else(|| site.garbled())?;
-    if old.len() > 1 {
-        let holder = Holder::parse(old);
-        request.events.notice(format!(
-            "took over the lock on host `{}`: {} has not renewed it and is gone",
-            site.name(),
-            holder.title()
-        ));
-    }
-    Ok(serial)
+    Ok(Taken {
+        serial,
+        from: (old.len() > 1).then(|| Holder::parse(old)),
+    })
 }
 
 /// Lets the lease go on one host; one that is gone or another's is left alone.

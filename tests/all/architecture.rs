@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("image", &["remote", "docker", "plan"]),
     ("state", &["remote", "docker", "plan"]),
     ("observe", &["remote", "docker", "image", "plan", "state"]),
+    ("node", &["remote", "docker", "plan", "state", "observe"]),
     (
         "script",
         &["remote", "docker", "image", "state", "plan", "apply"],
@@ -35,7 +36,8 @@ const EDGES: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "apply", "compose", "config", "engine", "lab", "plan", "report", "script", "tower",
+            "apply", "compose", "config", "engine", "lab", "node", "plan", "report", "script",
+            "tower",
         ],
     ),
 ];
