@@ -60,9 +60,9 @@ pub(super) async fn take_all(
     let mut gone = BTreeSet::new();
     for (index, site) in sites.iter().enumerate() {
         let refused = match take_one(site, token, request).await {
-            Ok(Ok(taken)) => {
-                serial = serial.max(taken.serial);
-                gone.extend(taken.from.map(|holder| holder.title()));
+            Ok(Ok(lease)) => {
+                serial = serial.max(lease.serial);
+                gone.extend(lease.from.map(|holder| holder.title()));
                 continue;
             }
             Ok(Err(held)) => Ok(Err(held)),
