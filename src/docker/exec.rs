@@ -56,8 +56,13 @@ impl Engine {
         let id = self.create_exec(container, options).await?;
         let doing = format!("run a command in container `{container}`");
         let terminal = options.terminal.is_some();
-        let start = Call::post(doing, &["exec", &id, "start"])
-            .json(&json!({ "Detach": false, "Tty": terminal }))?;
+        let start = json!({
+            "Detach": false,
+            "Tty": terminal,
+            // Engines since 23 know it and start the terminal in its size.
+            "ConsoleSize": options.terminal.map(|(rows, columns)| [rows, columns]),
+        });
+        let start = Call::post(doing, &["exec", &id, "start"]).json(&start)?;
         let (stream, already) = self.wire.upgrade(start).await?;
         let (read, write) = stream.into_split();
         let read = std::io::Cursor::new(already).chain(read);

@@ -70,6 +70,13 @@ impl EngineError {
         self.status == Some(409)
     }
 
+    /// The thing cannot be removed because a container uses it.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        // Networks say so with "forbidden".
+        self.status == Some(409) || self.status == Some(403)
+    }
+
     /// The same failure as an error for people.
     #[must_use]
     pub fn into_error(self) -> Error {
