@@ -9,8 +9,9 @@ use crate::model::Store;
 use crate::remote::Host;
 
 use super::call::Call;
+use super::silence::Silence;
 use super::wire::Wire;
-use super::{EngineError, Result, failure};
+use super::{EngineError, Result};
 
 /// The oldest API spoken: Docker 20.10's.
 const OLDEST: Api = Api(1, 41);
@@ -62,19 +63,14 @@ impl Engine {
     /// # Errors
     /// It does not answer, with the likely reason (exit 7); it is older than Docker 20.10.
     pub async fn connect(host: Arc<Host>) -> Result<Self> {
+        host.connect().await?;
         let wire = Wire::new(host);
-        let version = wire.json(Call::get("ask for its version", &["version"]));
-        let about = wire.json(Call::get("ask about itself", &["info"]));
-        let (version, about): (Result<SystemVersion>, Result<SystemInfo>) =
-            tokio::join!(version, about);
-        let version = match version {
-            Ok(version) => version,
-            Err(error) if error.status().is_some() => return Err(error),
-            Err(error) => return Err(failure::silent(wire.host(), &error).await.into()),
+        let (version, about) = match greet(&wire).await {
+            Err(silence) if silence.status().is_none() => retry(&wire, silence).await?,
+            answer => answer?,
         };
         let api = agree(&wire, &version)?;
         wire.speak(&api.to_string());
-        let about = about?;
         let text = |text: Option<String>| text.unwrap_or_default();
         let identity = EngineIdentity {
             version: text(version.version),
@@ -125,6 +121,27 @@ impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Engine({}, {:?})", self.host().name(), self.identity)
     }
+}
+
+async fn greet(wire: &Wire) -> Result<(SystemVersion, SystemInfo)> {
+    let version = wire.json(Call::get("ask for its version", &["version"]));
+    let about = wire.json(Call::get("ask about itself", &["info"]));
+    let (version, about) = tokio::join!(version, about);
+    Ok((version?, about?))
+}
+
+/// Finds out why the engine was silent, and asks again where that can help.
+async fn retry(wire: &Wire, silence: EngineError) -> Result<(SystemVersion, SystemInfo)> {
+    let host = wire.host();
+    let reason = Silence::look(host).await?;
+    if matches!(reason, Silence::Denied(_)) && !host.is_local() {
+        // The connection may be older than the user's membership in the docker group.
+        host.renew().await;
+        if let Ok(answer) = greet(wire).await {
+            return Ok(answer);
+        }
+    }
+    Err(reason.explain(host, &silence).into())
 }
 
 fn agree(wire: &Wire, version: &SystemVersion) -> Result<Api> {

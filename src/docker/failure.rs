@@ -1,6 +1,6 @@
 //! Why an engine did not do what it was asked: classified here and nowhere else.
 
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::remote::Host;
 
 /// An engine's refusal, or the failure to reach it.
@@ -123,61 +123,5 @@ impl<T> Found<T> for super::Result<T> {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
-    }
-}
-
-/// Says whether the socket `$1` is missing, closed to this user, or there.
-const LOOK: &str = r#"
-if [ ! -e "$1" ]; then
-  if command -v dockerd >/dev/null 2>&1 || command -v docker >/dev/null 2>&1
-  then echo stopped; else echo missing; fi
-elif [ ! -r "$1" ] || [ ! -w "$1" ]; then echo denied; id -un
-else echo there; fi"#;
-
-/// The error for an engine that does not answer on its socket, after a look at why.
-pub(super) async fn silent(host: &Host, why: &(dyn std::fmt::Display + Sync)) -> Error {
-    let socket = host.engine_path().display().to_string();
-    let place = if host.is_local() {
-        "on this machine".to_owned()
-    } else {
-        format!("on host `{}`", host.name())
-    };
-    let looked = match host.sh(LOOK, &[&socket]).await {
-        Ok(output) => output.text(),
-        // Without a connection there is no engine either, and that is the better explanation.
-        Err(error) if error.kind() == Kind::Unreachable => return error,
-        Err(_) => String::new(),
-    };
-    let error = Error::unreachable(format!("cannot reach Docker {place}"));
-    let mut lines = looked.lines();
-    match (lines.next(), lines.next()) {
-        (Some("missing"), _) => error
-            .cause(format!("Docker is not installed there: `{socket}` does not exist"))
-            .hint("install Docker Engine: https://docs.docker.com/engine/install/"),
-        (Some("stopped"), _) => error
-            .cause(format!("Docker is not running: `{socket}` does not exist"))
-            .hint("start it there, for example with `sudo systemctl start docker`"),
-        (Some("denied"), user) => {
-            let user = user.unwrap_or("the user");
-            let error = error
-                .cause(format!("`{user}` may not use `{socket}`"))
-                .hint(format!(
-                    "add the user to the docker group there: `sudo usermod -aG docker {user}`, \
-                     then log in again"
-                ));
-            if host.is_local() {
-                error
-            } else {
-                error.hint("or run `webpods node bootstrap`, which does it where sudo is allowed")
-            }
-        }
-        (Some("there"), _) if host.is_local() => error
-            .cause(why)
-            .hint("start it, for example with `sudo systemctl start docker`"),
-        (Some("there"), _) => error
-            .cause(why)
-            .hint("check that it runs there, for example with `sudo systemctl status docker`")
-            .hint("if it runs: sshd must allow forwarding (`AllowStreamLocalForwarding`, `DisableForwarding`)"),
-        _ => error.cause(why),
     }
 }

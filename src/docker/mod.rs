@@ -16,6 +16,7 @@ mod logs;
 mod networks;
 mod node;
 mod observed;
+mod silence;
 mod volumes;
 mod wire;
 

@@ -119,6 +119,14 @@ impl Host {
         }
     }
 
+    /// Logs in anew at the next use. A connection keeps the groups that its user had at login, also
+    /// for later commands that share it; this makes new ones count.
+    pub async fn renew(&self) {
+        if let Route::Ssh(remote) = &self.route {
+            remote.renew().await;
+        }
+    }
+
     /// Runs `sh -c script webpods args…` on the host: the arguments are `$1`, `$2`, … of the
     /// script, so text never becomes part of it. At most eight run at once; more wait their turn.
     ///

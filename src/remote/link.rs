@@ -62,6 +62,13 @@ impl Link {
         timeout(limit, gone).await.is_ok()
     }
 
+    /// Tells the master to take no more sessions and to end with its last one.
+    pub async fn retire(&self) {
+        let session = Session::resume_mux(self.session.control_socket().into(), None);
+        // A master that does not answer is as good as gone.
+        let _ = timeout(ANSWER, session.close()).await;
+    }
+
     /// Forwards `listen`, a socket on this machine, to the engine's socket on the host, once.
     pub async fn forward_engine(&self, listen: &Path, path: &Path) -> Result<(), openssh::Error> {
         let forward = || {

@@ -82,6 +82,13 @@ impl Remote {
         Ok(link)
     }
 
+    /// Gives the connection up, so that the next use logs in anew.
+    pub async fn renew(&self) {
+        if let Some(link) = self.link.lock().await.take() {
+            link.retire().await;
+        }
+    }
+
     /// Starts a command line on the host.
     pub async fn open(&self, command: &str) -> Result<Process> {
         // The semaphore is never closed.
