@@ -53,7 +53,16 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         release,
     };
 
-    let levels = order::levels(goal.services.iter().map(|wanted| &wanted.service))?;
+    let wanted_domains = routes::domains_of(
+        inputs.context,
+        &key,
+        observed,
+        goal.services.iter().map(|wanted| &wanted.service),
+    )?;
+    let levels = order::levels_after(
+        goal.services.iter().map(|wanted| &wanted.service),
+        &routes::handovers(&wanted_domains, current.active),
+    )?;
     let jobs = jobs(&goal);
     let mut works = Vec::new();
     for wanted in &goal.services {
@@ -67,12 +76,6 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         work.allocate(&key, &mut book)?;
     }
 
-    let wanted_domains = routes::domains_of(
-        inputs.context,
-        &key,
-        observed,
-        goal.services.iter().map(|wanted| &wanted.service),
-    )?;
     let removed = removed(&goal, &current);
     let routing = {
         let mut domains = wanted_domains;
@@ -160,8 +163,13 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
     let unchanged = current
         .active
         .is_some_and(|active| goal.restored.is_none() && next::is_same(&record, active));
-    if unchanged && stages.list.is_empty() && leaving.is_empty() {
+    let taken = started(&stages);
+    let gone = leaving.iter().map(|one| stages::remove(one, &taken));
+    if unchanged {
+        // At most a repair: leftovers go, a lost proxy file comes back. That is no release.
+        stages.push("remove", gone.collect());
         plan.release = serving.unwrap_or(release);
+        plan.stages = stages.list;
         return Ok(plan);
     }
     let retain = inputs.context.artifacts.retain_releases;
@@ -170,8 +178,6 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         .names()
         .map(|host| (host.clone(), StepKind::Commit {}));
     stages.push("commit", commits.collect());
-    let taken = started(&stages);
-    let gone = leaving.iter().map(|one| stages::remove(one, &taken));
     stages.push("remove", gone.collect());
     stages.push("prune", prune::steps(&key, &next_state, &dropped, &fleet)?);
     plan.stages = stages.list;
@@ -342,8 +348,10 @@ fn services(
         for host in work.numbers.values() {
             *after.entry(host.clone()).or_default() += 1;
         }
-        let mut reasons: Vec<String> = why.into_iter().collect();
-        reasons.extend(diff::reasons(&work.slots, serving));
+        let reasons = match why {
+            Some(why) => vec![why],
+            None => diff::reasons(&work.slots, serving),
+        };
         plans.insert(
             work.name().clone(),
             ServicePlan {

@@ -74,7 +74,8 @@ pub(super) fn slots(desired: &Desired<'_>, current: &Current<'_>) -> Vec<Slot> {
         let reason = match desired.numbers.get(&number) {
             Some(to) => format!("moves to `{to}`"),
             None if desired.numbers.is_empty() => "no replicas are wanted".to_owned(),
-            None => format!("{} replicas are wanted", desired.numbers.len()),
+            None if desired.numbers.len() == 1 => "only 1 replica is wanted".to_owned(),
+            None => format!("only {} replicas are wanted", desired.numbers.len()),
         };
         gone.push(Slot {
             number,

@@ -7,17 +7,13 @@ use crate::model::{Context, Service};
 /// The hosts that may run `service`, in inventory order.
 ///
 /// # Errors
-/// `x-placement` names a host that is not in the context, no host is left, or fewer than
-/// `min_hosts` are.
+/// No host is left, or fewer than `min_hosts` are.
 pub(super) fn eligible<'f, 'a>(
     context: &Context,
     fleet: &'f Fleet<'a>,
     service: &Service,
 ) -> Result<Vec<&'f Member<'a>>> {
     let wanted = service.placement.hosts.as_deref();
-    if let Some(wanted) = wanted {
-        refuse_strangers(context, service, wanted)?;
-    }
     let found: Vec<&Member<'_>> = fleet
         .members
         .iter()
@@ -46,27 +42,27 @@ pub(super) fn eligible<'f, 'a>(
     Ok(found)
 }
 
-/// A list that names no host of this context at all is refused as empty below; one that mixes
-/// known and unknown names is an overlay for another context, or a typo. The intersection decides
-/// (spec §8.3), and only what looks like a typo is refused.
-fn refuse_strangers(context: &Context, service: &Service, wanted: &[String]) -> Result<()> {
+/// Names in `x-placement.hosts` that are in no inventory and look like a typo of one that is.
+///
+/// The intersection decides (spec §8.3), since an overlay may list the hosts of many contexts; so
+/// this is a warning at most.
+pub(super) fn typos(context: &Context, service: &Service) -> Vec<String> {
     let known = || context.hosts.iter().map(|host| host.name.as_str());
-    for name in wanted {
-        if known().any(|host| host == name) {
-            continue;
-        }
-        let near = near_miss(name, known()).filter(|near| !wanted.iter().any(|w| w == near));
-        if let Some(near) = near {
-            return Err(Error::user(format!(
-                "service `{}`: `x-placement.hosts` names `{}`, which is not in context `{}`",
+    let wanted = service.placement.hosts.as_deref().unwrap_or_default();
+    wanted
+        .iter()
+        .filter(|name| name.len() > 2 && !known().any(|host| host == *name))
+        .filter_map(|name| {
+            let near = near_miss(name, known())?;
+            Some(format!(
+                "`x-placement.hosts` of `{}` names `{}`, which is not in context `{}`; did you \
+                 mean `{near}`?",
                 service.name,
                 name.escape_debug(),
                 context.name
             ))
-            .hint(format!("did you mean `{near}`?")));
-        }
-    }
-    Ok(())
+        })
+        .collect()
 }
 
 fn nowhere(context: &Context, fleet: &Fleet<'_>, service: &Service) -> Error {
@@ -90,6 +86,8 @@ fn nowhere(context: &Context, fleet: &Fleet<'_>, service: &Service) -> Error {
     ));
     if left_out {
         error.hint(format!("add one of {shown} to `--hosts`"))
+    } else if let Some(typo) = typos(context, service).into_iter().next() {
+        error.hint(typo)
     } else {
         error.hint(format!(
             "name hosts of context `{}` in `x-placement.hosts`, for example in an overlay file",

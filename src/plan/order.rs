@@ -16,8 +16,31 @@ use crate::model::{Service, ServiceName};
 pub(super) fn levels<'s>(
     services: impl Iterator<Item = &'s Service>,
 ) -> Result<BTreeMap<&'s ServiceName, usize>> {
-    let services: IndexMap<&ServiceName, &Service> =
-        services.map(|service| (&service.name, service)).collect();
+    let services: Vec<&Service> = services.collect();
+    levels_with(&services, &[])
+}
+
+/// As [`levels`], and each service of `after` besides after the one it is paired with, as long as
+/// that makes no circle.
+///
+/// # Errors
+/// As [`levels`].
+pub(super) fn levels_after<'s>(
+    services: impl Iterator<Item = &'s Service>,
+    after: &[(ServiceName, ServiceName)],
+) -> Result<BTreeMap<&'s ServiceName, usize>> {
+    let services: Vec<&Service> = services.collect();
+    levels_with(&services, after).or_else(|_| levels_with(&services, &[]))
+}
+
+fn levels_with<'s>(
+    services: &[&'s Service],
+    after: &[(ServiceName, ServiceName)],
+) -> Result<BTreeMap<&'s ServiceName, usize>> {
+    let services: IndexMap<&ServiceName, &Service> = services
+        .iter()
+        .map(|service| (&service.name, *service))
+        .collect();
     let mut levels: BTreeMap<&ServiceName, usize> = BTreeMap::new();
     while levels.len() < services.len() {
         let before = levels.len();
@@ -25,9 +48,11 @@ pub(super) fn levels<'s>(
             if levels.contains_key(name) {
                 continue;
             }
+            let besides = after.iter().filter(|(one, _)| one == *name);
             let mut of = service
                 .depends_on
                 .keys()
+                .chain(besides.map(|(_, on)| on))
                 .filter(|on| services.contains_key(on))
                 .map(|on| levels.get(on).copied());
             let level = of.try_fold(0, |level, on| Some(level.max(on? + 1)));

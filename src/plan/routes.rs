@@ -164,6 +164,12 @@ impl<'a> Routing<'a> {
         }
     }
 
+    /// Whether the service has a domain, or had one.
+    pub fn knows(&self, service: &ServiceName) -> bool {
+        let mut domains = self.wanted.iter().chain(&self.before);
+        domains.any(|domain| domain.service == *service)
+    }
+
     /// The script that renders and applies.
     pub fn driver(&self) -> &str {
         &self.context.proxy.driver
@@ -405,6 +411,22 @@ pub(super) fn recorded_domains(release: &Release) -> Vec<Domain> {
         }
     }
     domains
+}
+
+/// Services that give a domain away, each with the one that gets it: it changes later, so that the
+/// domain is served all the time.
+pub(super) fn handovers(
+    wanted: &[Domain],
+    active: Option<&Release>,
+) -> Vec<(ServiceName, ServiceName)> {
+    let before = active.map(recorded_domains).unwrap_or_default();
+    wanted
+        .iter()
+        .filter_map(|new| {
+            let old = before.iter().find(|old| old.name == new.name)?;
+            (old.service != new.service).then(|| (old.service.clone(), new.service.clone()))
+        })
+        .collect()
 }
 
 /// Routes that appear, change or vanish.

@@ -70,19 +70,18 @@ pub(super) fn roll_out<'w>(
         .unwrap_or(0);
     for k in 0..most {
         let parts: Vec<Part<'w>> = level.iter().filter_map(|work| part(work, k)).collect();
-        let title = |filter: &dyn Fn(&&Part<'_>) -> bool| {
-            let titles: Vec<&str> = parts
-                .iter()
-                .filter(filter)
-                .map(|part| part.title.as_str())
-                .collect();
-            titles.join(", ")
-        };
         let stop_first = |part: &&Part<'_>| !part.start_first;
         let start_first = |part: &&Part<'_>| part.start_first;
-        let any = |_: &&Part<'_>| true;
 
-        take_away(stages, routing, &parts, &title(&stop_first), false)?;
+        let stopping = stops(&parts, &stop_first);
+        if !stopping.is_empty() {
+            retire(routing, &parts, &stop_first);
+            let routed = title(&parts, |part| {
+                !part.start_first && routing.knows(part.work.name())
+            });
+            switch(stages, routing, &routed, grace(&parts), false)?;
+            stages.push(format!("stop {}", touched(&parts, &stopping)), stopping);
+        }
 
         let mut starts = Vec::new();
         let mut gates = Vec::new();
@@ -112,16 +111,14 @@ pub(super) fn roll_out<'w>(
                 }
             }
         }
-        stages.push(format!("start {}", title(&any)), starts);
-        stages.push(format!("health {}", title(&any)), gates);
+        stages.push(format!("start {}", touched(&parts, &starts)), starts);
+        stages.push(format!("health {}", touched(&parts, &gates)), gates);
         // The old ones of a stop-first batch are gone already.
-        let switched = title(&any);
         retire(routing, &parts, &start_first);
-        switch(stages, routing, &switched, grace(&parts), false)?;
-        stages.push(
-            format!("stop {}", title(&start_first)),
-            stops(&parts, &start_first),
-        );
+        let routed = title(&parts, |part| routing.knows(part.work.name()));
+        switch(stages, routing, &routed, grace(&parts), false)?;
+        let stopping = stops(&parts, &start_first);
+        stages.push(format!("stop {}", touched(&parts, &stopping)), stopping);
     }
     Ok(())
 }
@@ -145,23 +142,25 @@ fn part<'w>(work: &'w Work<'w>, k: usize) -> Option<Part<'w>> {
     })
 }
 
-/// Stop-first: no requests, then no container.
-fn take_away(
-    stages: &mut Stages,
-    routing: &mut Routing<'_>,
-    parts: &[Part<'_>],
-    title: &str,
-    start_first: bool,
-) -> Result<()> {
-    let chosen = |part: &&Part<'_>| part.start_first == start_first;
-    let stops = stops(parts, &chosen);
-    if stops.is_empty() {
-        return Ok(());
-    }
-    retire(routing, parts, &chosen);
-    switch(stages, routing, title, grace(parts), false)?;
-    stages.push(format!("stop {title}"), stops);
-    Ok(())
+/// `web 1/2, users`
+fn title(parts: &[Part<'_>], chosen: impl Fn(&Part<'_>) -> bool) -> String {
+    let chosen = parts.iter().filter(|part| chosen(part));
+    let titles: Vec<&str> = chosen.map(|part| part.title.as_str()).collect();
+    titles.join(", ")
+}
+
+/// The title of the parts that these steps are about.
+fn touched(parts: &[Part<'_>], steps: &[(HostName, StepKind)]) -> String {
+    let services: BTreeSet<&ServiceName> = steps
+        .iter()
+        .filter_map(|(_, step)| match step {
+            StepKind::Start { service, .. }
+            | StepKind::Health { service, .. }
+            | StepKind::Stop { service, .. } => Some(service),
+            _ => None,
+        })
+        .collect();
+    title(parts, |part| services.contains(part.work.name()))
 }
 
 /// Takes the old replicas of these parts out of the routes; where a new one has taken the place

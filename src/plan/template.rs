@@ -139,7 +139,7 @@ impl Configured {
         ] {
             labels.insert(label.to_owned(), value);
         }
-        if service.network_mode.as_deref() != Some("host") {
+        if service.network_mode.as_deref() != Some("host") && !identity.ports.is_empty() {
             let bindings = body
                 .host_config
                 .get_or_insert_default()

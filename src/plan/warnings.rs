@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::ReplicaAction;
 use super::fleet::{Member, list};
 use super::rollout::StopFirst;
 use super::template::is_reached_by_others;
 use super::work::{Frame, Work};
+use super::{ReplicaAction, eligible};
 use crate::model::HostName;
 
 /// Adds the warnings about these services.
 pub(super) fn collect(frame: &Frame<'_>, works: &[Work<'_>], warnings: &mut Vec<String>) {
     for work in works {
+        warnings.extend(eligible::typos(frame.inputs.context, &work.wanted.service));
         stateful(work, warnings);
         stop_first(work, warnings);
         unrouted(frame, work, warnings);

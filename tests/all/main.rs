@@ -8,4 +8,5 @@ mod architecture;
 mod cli;
 mod docs;
 mod lua;
+mod plans;
 mod remote;

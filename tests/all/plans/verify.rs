@@ -1,0 +1,1 @@
+//! The independent check catches what a wrong plan does.
