@@ -129,7 +129,7 @@ fn place(host: Option<&HostName>, title: &str) -> String {
 fn started(report: &Report, step: usize, host: Option<&HostName>, title: &str) {
     let progress = &report.inner.progress;
     let (Some(bar), Ok(mut state)) = (
-        progress.bar("{spinner} {msg}  {elapsed}"),
+        progress.bar("{spinner} {wide_msg} {elapsed}"),
         progress.state.lock(),
     ) else {
         return;
@@ -162,7 +162,7 @@ fn shipping(report: &Report, host: HostName, what: &str, done: u64, total: u64) 
             return;
         };
         let ship = state.ships.entry(host).or_insert_with(|| Ship {
-            bar: progress.bar("  {bar:24} {msg}"),
+            bar: progress.bar("  {bar:24} {wide_msg}"),
             quarter: 0,
         });
         if let Some(bar) = &ship.bar {
