@@ -5,6 +5,7 @@
 
 mod app;
 mod completion;
+mod config;
 mod context;
 mod global;
 mod init;
@@ -48,6 +49,7 @@ failed and was undone, 5 rollout needs attention, 6 locked, 7 hosts unreachable,
 #[derive(Debug, Subcommand)]
 enum Verb {
     Init(init::Init),
+    Config(config::Config),
     #[command(subcommand)]
     Context(context::Context),
     #[command(subcommand)]
@@ -77,6 +79,7 @@ pub fn main() -> ExitCode {
 fn dispatch(verb: Verb, app: &App) -> Result<()> {
     match verb {
         Verb::Init(_) => init::Init::run(app),
+        Verb::Config(verb) => verb.run(app),
         Verb::Context(verb) => verb.run(app),
         Verb::Node(verb) => block_on(verb.run(app)),
         Verb::Script(verb) => verb.run(app),

@@ -1,5 +1,6 @@
 //! The real binary in a temporary folder with an empty environment.
 
+mod config;
 mod contexts;
 mod init;
 mod scripts;
