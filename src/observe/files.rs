@@ -1,10 +1,10 @@
-//! What one script finds on a host: states, claims, ports, disk, proxy files, blobs.
+//! What one script finds on a host: states, claims, ports, disk, proxy files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::model::{Claim, Digest, ProjectState, StackKey};
+use crate::model::{Claim, ProjectState, StackKey};
 use crate::remote::Host;
 use crate::state::frame::{self, Part};
 use crate::state::{Copy, claim};
@@ -17,7 +17,6 @@ pub(super) struct Question<'a> {
     pub key: &'a StackKey,
     pub cache: &'a str,
     pub proxy_files: &'a [String],
-    pub blobs: &'a BTreeSet<&'a Digest>,
 }
 
 /// What the host's files say.
@@ -28,7 +27,6 @@ pub(super) struct Files {
     pub listening: BTreeSet<u16>,
     pub disk_free: u64,
     pub proxy: BTreeMap<String, Option<String>>,
-    pub blobs: BTreeSet<Digest>,
 }
 
 /// Asks one host.
@@ -57,13 +55,10 @@ pub(super) async fn look(host: &Host, question: &Question<'_>, events: &Events) 
     understand(host, question, parts, events)
 }
 
+/// One path a line. A path with a newline would be two questions; no proxy file has such a name.
 fn asked(question: &Question) -> String {
-    // A path with a newline would be two questions; no proxy file has such a name.
     let paths = question.proxy_files.iter().filter(|it| !it.contains('\n'));
-    let paths = paths.flat_map(|path| ["p ", path, "\n"]);
-    let blobs = question.blobs.iter();
-    let blobs = blobs.flat_map(|digest| ["b ", digest.hex(), "\n"]);
-    paths.chain(blobs).collect()
+    paths.flat_map(|path| [path, "\n"]).collect()
 }
 
 fn understand(
@@ -94,7 +89,6 @@ fn understand(
         listening: BTreeSet::new(),
         disk_free: 0,
         proxy: BTreeMap::new(),
-        blobs: BTreeSet::new(),
     };
     for (name, part) in parts {
         match name.as_str() {
@@ -124,14 +118,6 @@ fn understand(
                     ))
                     .hint(format!("see what `df -Pk {}` says there", question.cache))
                 })?;
-            }
-            "blobs" => {
-                files.blobs = part
-                    .text()
-                    .unwrap_or_default()
-                    .lines()
-                    .filter_map(|hex| format!("sha256:{hex}").parse().ok())
-                    .collect();
             }
             other => {
                 if let Some(path) = other.strip_prefix("proxy ") {

@@ -19,7 +19,8 @@ use indexmap::IndexMap;
 use crate::docker::{Node, Nodes};
 use crate::error::Result;
 use crate::event::Events;
-use crate::model::{Context, Digest, HostName, HostObserved, Image, Observed, StackKey};
+use crate::image::{Have, have as have_images};
+use crate::model::{Context, HostName, HostObserved, Image, Observed, StackKey};
 use crate::plan::paths::STATE_ROOT;
 use crate::state::{Copy, newest, together};
 
@@ -46,12 +47,7 @@ pub async fn observe(
     wanted: &Wanted<'_>,
     events: &Events,
 ) -> Result<Observed> {
-    let blobs: BTreeSet<&Digest> = wanted
-        .images
-        .iter()
-        .flat_map(|image| image.blobs())
-        .map(|blob| &blob.digest)
-        .collect();
+    let images: Vec<Image> = wanted.images.iter().copied().cloned().collect();
     let seen = join_all(nodes.iter().map(async |node| {
         let none = Vec::new();
         let question = Question {
@@ -59,10 +55,9 @@ pub async fn observe(
             key,
             cache: &context.artifacts.remote_cache_dir,
             proxy_files: wanted.proxy_files.get(node.name()).unwrap_or(&none),
-            blobs: &blobs,
         };
         // Boxed: the requests of all hosts together are large.
-        Box::pin(host(node, &question, events)).await
+        Box::pin(host(node, &question, &images, events)).await
     }))
     .await;
     let (copies, hosts): (Vec<_>, Vec<_>) = together(seen)?.into_iter().unzip();
@@ -106,11 +101,13 @@ pub async fn containers(nodes: &Nodes, key: &StackKey, events: &Events) -> Resul
 async fn host(
     node: &Node,
     question: &Question<'_>,
+    images: &[Image],
     events: &Events,
 ) -> Result<(Copy, HostObserved)> {
-    let (said, files) = tokio::try_join!(
+    let (said, files, have) = tokio::try_join!(
         engine::ask(node, question.key, events),
         files::look(&node.host, question, events),
+        have(node, question.cache, images),
     )?;
     let others = said.containers.other_ports;
     let ours = said.containers.our_ports;
@@ -127,11 +124,19 @@ async fn host(
         volumes: said.volumes,
         claims: files.claims,
         images: said.images,
-        blobs: files.blobs,
-        engine_layers: BTreeSet::new(),
+        blobs: have.blobs,
+        engine_layers: have.engine_layers,
         proxy_files: files.proxy,
     };
     Ok((files.state, host))
+}
+
+/// What the host has of the images. Nothing is asked when none are wanted.
+async fn have(node: &Node, cache: &str, images: &[Image]) -> Result<Have> {
+    if images.is_empty() {
+        return Ok(Have::default());
+    }
+    have_images(node, cache, images).await
 }
 
 /// A host of which nothing is known.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::files::{Files, Question, look};
 use crate::error::Result;
 use crate::event::{Event, Events};
-use crate::model::{self, Claim, Digest, ProjectState, Ssh, StackKey};
+use crate::model::{self, Claim, ProjectState, Ssh, StackKey};
 use crate::remote::Host;
 
 struct Place {
@@ -41,7 +41,7 @@ impl Place {
         path
     }
 
-    async fn look(&self, proxy_files: &[String], blobs: &[Digest]) -> Result<Files> {
+    async fn look(&self, proxy_files: &[String]) -> Result<Files> {
         let host = model::Host {
             name: "here".parse().unwrap(),
             addr: String::new(),
@@ -59,7 +59,6 @@ impl Place {
             key: &key("lab", "shop"),
             cache: &text(&self.folder.path().join("cache")),
             proxy_files,
-            blobs: &blobs.iter().collect::<BTreeSet<_>>(),
         };
         let events = Events::new(move |event| sink.lock().unwrap().push(event));
         look(&host, &question, &events).await
@@ -68,10 +67,10 @@ impl Place {
 
 #[tokio::test]
 async fn an_untouched_host_has_nothing_but_disk() {
-    let files = Place::new().look(&[], &[]).await.unwrap();
+    let files = Place::new().look(&[]).await.unwrap();
     assert_eq!(files.state.bytes, None);
     assert!(files.state.path.ends_with("state/lab/shop/state.json"));
-    assert!(files.claims.is_empty() && files.blobs.is_empty());
+    assert!(files.claims.is_empty());
     assert!(files.disk_free > 0);
 }
 
@@ -93,7 +92,7 @@ async fn files_come_back_byte_by_byte_whatever_is_in_them() {
             .to_owned(),
         "/two\nlines".to_owned(),
     ];
-    let files = place.look(&paths, &[]).await.unwrap();
+    let files = place.look(&paths).await.unwrap();
     assert_eq!(files.state.bytes, Some(binary));
     assert_eq!(files.proxy.len(), 2);
     assert_eq!(files.proxy[&paths[0]].as_deref(), Some(hostile));
@@ -120,7 +119,7 @@ async fn other_projects_claims_are_read_and_ours_are_not() {
     let by_hand = ProjectState::empty(key("lab", "restored"));
     let text = serde_json::to_string(&by_hand).unwrap();
     place.put("state/lab/restored/state.json", text);
-    let files = place.look(&[], &[]).await.unwrap();
+    let files = place.look(&[]).await.unwrap();
     assert_eq!(files.claims[..2], [theirs, elsewhere]);
     assert_eq!(files.claims[2].owner, key("lab", "restored"));
     assert_eq!(files.claims.len(), 3);
@@ -132,27 +131,15 @@ async fn broken_claims_of_others_are_a_warning() {
     let place = Place::new();
     place.put("state/lab/blog/claims", "{\"owner\": \u{1b}[2J");
     place.put("state/lab/wiki/state.json", [0xff, 0xfe]);
-    let files = place.look(&[], &[]).await.unwrap();
+    let files = place.look(&[]).await.unwrap();
     assert!(files.claims.is_empty());
     assert_eq!(place.warnings.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn only_blobs_that_were_asked_for_and_are_there_are_reported() {
-    let place = Place::new();
-    let digests: Vec<_> = (0..3_u8).map(|n| Digest::of(&[n])).collect();
-    place.put(&format!("cache/blobs/sha256/{}", digests[0].hex()), "x");
-    place.put(&format!("cache/blobs/sha256/{}", digests[1].hex()), "");
-    let other = Digest::of(b"other");
-    place.put(&format!("cache/blobs/sha256/{}", other.hex()), "x");
-    let files = place.look(&[], &digests).await.unwrap();
-    assert_eq!(files.blobs, BTreeSet::from([digests[0].clone()]));
-}
-
-#[tokio::test]
 async fn ports_that_this_machine_listens_on_are_seen() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let files = Place::new().look(&[], &[]).await.unwrap();
+    let files = Place::new().look(&[]).await.unwrap();
     let port = listener.local_addr().unwrap().port();
     assert!(files.listening.contains(&port), "{:?}", files.listening);
 }

@@ -1,5 +1,5 @@
 # All of a host that files say, in one go. Arguments: folder of all state, context, project, cache,
-# boundary. Standard input: `p <path>` for every proxy file and `b <hex>` for every blob asked for.
+# boundary. Standard input: the paths of proxy files, one a line.
 set -u
 LC_ALL=C
 export LC_ALL
@@ -41,14 +41,7 @@ folder=$cache
 while [ -n "$folder" ] && [ ! -d "$folder" ]; do folder=${folder%/*}; done
 df -Pk "${folder:-/}" 2>/dev/null
 
-blobs=
-while IFS= read -r line; do
-    case $line in
-    'p '*) file "proxy ${line#p }" "${line#p }" ;;
-    'b '*) [ -s "$cache/blobs/sha256/${line#b }" ] && blobs="$blobs${line#b }
-" ;;
-    esac
+while IFS= read -r path; do
+    file "proxy $path" "$path"
 done
-part blobs present
-printf '%s' "$blobs"
 part end -
