@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::Global;
+use crate::compose;
 use crate::config::{self, Resolved, Workspace};
+use crate::engine::{self, Engine, Settings};
 use crate::error::{Error, Explain, Result, near_miss};
 use crate::event::Events;
 use crate::model::{Context, HostName, Origin};
@@ -150,5 +152,81 @@ impl App {
     #[must_use]
     pub fn events(&self) -> Events {
         self.report.events()
+    }
+
+    /// How the project is loaded: flags over the context's defaults (spec §5.2).
+    ///
+    /// # Errors
+    /// See [`App::resolved`].
+    pub fn compose_options(&self) -> Result<compose::Options> {
+        let resolved = self.resolved()?;
+        let defaults = &resolved.context.defaults;
+        let default_files = || {
+            let files = defaults.compose_files.iter();
+            files.map(|file| resolved.root.join(file)).collect()
+        };
+        let default_env = || {
+            let file = defaults.env_file.iter();
+            file.map(|file| resolved.root.join(file)).collect()
+        };
+        let or = |given: &Vec<PathBuf>, default: &dyn Fn() -> Vec<PathBuf>| {
+            if given.is_empty() {
+                default()
+            } else {
+                given.clone()
+            }
+        };
+        Ok(compose::Options {
+            files: or(&self.global.files, &default_files),
+            project_dir: self.global.project_directory.clone(),
+            project_name: self.global.project_name.clone(),
+            default_project_name: defaults.project_name.clone(),
+            env_files: or(&self.global.env_files, &default_env),
+            profiles: self.global.profiles.clone(),
+            environment: self.environment.clone(),
+            cwd: self.cwd.clone(),
+            ..compose::Options::default()
+        })
+    }
+
+    /// The engine for this command. Values that are secret in the project are hidden from here
+    /// on.
+    ///
+    /// # Errors
+    /// See [`App::resolved`] and [`App::hosts`].
+    pub async fn engine(&self) -> Result<Engine> {
+        let resolved = self.resolved()?;
+        let engine = Engine::new(Settings {
+            context: resolved.context.clone(),
+            root: resolved.root.clone(),
+            scripts: self.scripts()?,
+            compose: self.compose_options()?,
+            origin: self.origin(),
+            by: self.author(),
+            confirm: self.global.confirm.clone(),
+            hosts: self.hosts()?,
+            events: self.events(),
+        });
+        // A project that cannot be loaded is reported by the verb that needs it; `-p` does not.
+        if self.global.project_name.is_none()
+            && let Ok(project) = engine.project().await
+        {
+            self.report
+                .redactor()
+                .add(engine::publish::secret_values(project));
+        }
+        Ok(engine)
+    }
+
+    /// Prints the banner of a verb that changes hosts (spec §6.4).
+    ///
+    /// # Errors
+    /// The project has no name.
+    pub async fn banner(&self, engine: &Engine) -> Result<()> {
+        let key = engine.key().await?;
+        let settings = engine.settings();
+        self.report
+            .banner(&settings.context, &key.project, &settings.hosts);
+        Ok(())
     }
 }

@@ -4,15 +4,30 @@
 //! room; nothing is started (no runtime, no Lua) before the arguments are understood.
 
 mod app;
+mod build;
 mod completion;
 mod config;
 mod context;
+mod diff;
+mod down;
+mod exec;
 mod global;
+mod images;
 mod init;
 mod lab;
+mod lifecycle;
+mod logs;
 mod node;
 mod not_yet;
+mod ps;
+mod push;
+mod release;
+mod rollback;
+mod rollout;
 mod script;
+mod status;
+mod up;
+mod upkeep;
 
 use std::env;
 use std::ffi::OsString;
@@ -22,6 +37,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::engine::Lifecycle;
 use crate::error::{Error, Explain, Kind, Result};
 use crate::report::{self, Report};
 pub use app::App;
@@ -50,6 +66,30 @@ failed and was undone, 5 rollout needs attention, 6 locked, 7 hosts unreachable,
 enum Verb {
     Init(init::Init),
     Config(config::Config),
+    Build(build::Build),
+    Images(images::Images),
+    Push(push::Push),
+    Diff(diff::Diff),
+    Up(up::Up),
+    /// The same as `up`
+    Deploy(up::Up),
+    Down(down::Down),
+    Rollback(rollback::Rollback),
+    Ps(ps::Ps),
+    Logs(logs::Logs),
+    Exec(exec::Exec),
+    /// Start containers that were stopped
+    Start(lifecycle::Containers),
+    /// Stop containers; they stay where they are
+    Stop(lifecycle::Containers),
+    /// Stop containers and start them again
+    Restart(lifecycle::Containers),
+    Rm(lifecycle::Rm),
+    Status(status::Status),
+    #[command(subcommand)]
+    Release(release::Release),
+    Cleanup(upkeep::Cleanup),
+    Prune(upkeep::Prune),
     #[command(subcommand)]
     Context(context::Context),
     #[command(subcommand)]
@@ -85,6 +125,24 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
         Verb::Script(verb) => verb.run(app),
         Verb::Lab(verb) => block_on(verb.run(app)),
         Verb::Completion(verb) => verb.run(app),
+        Verb::Build(verb) => block_on(verb.run(app)),
+        Verb::Images(verb) => block_on(verb.run(app)),
+        Verb::Push(verb) => block_on(verb.run(app)),
+        Verb::Diff(verb) => block_on(verb.run(app)),
+        Verb::Up(verb) | Verb::Deploy(verb) => block_on(verb.run(app)),
+        Verb::Down(verb) => block_on(verb.run(app)),
+        Verb::Rollback(verb) => block_on(verb.run(app)),
+        Verb::Ps(verb) => block_on(verb.run(app)),
+        Verb::Logs(verb) => block_on(verb.run(app)),
+        Verb::Exec(verb) => block_on(verb.run(app)),
+        Verb::Start(verb) => block_on(verb.run(app, Lifecycle::Start)),
+        Verb::Stop(verb) => block_on(verb.run(app, Lifecycle::Stop)),
+        Verb::Restart(verb) => block_on(verb.run(app, Lifecycle::Restart)),
+        Verb::Rm(verb) => block_on(verb.run(app)),
+        Verb::Status(verb) => block_on(verb.run(app)),
+        Verb::Release(verb) => block_on(verb.run(app)),
+        Verb::Cleanup(verb) => block_on(verb.run(app)),
+        Verb::Prune(verb) => block_on(verb.run(app)),
     }
 }
 

@@ -1,5 +1,31 @@
-//! The one facade: load, observe, plan, guard, apply. `cli` and `lab` call this and nothing below.
+//! The one facade: load, observe, plan, guard, apply. `cli`, `tower` and `lab` call this and
+//! nothing below it.
+//!
+//! In: [`Settings`], resolved once from flags and context. Out: plans, releases, lists of
+//! containers; progress as events.
+
+mod artifacts;
+mod containers;
+mod exec;
+mod files;
+mod guard;
+mod logs;
+mod phases;
+mod releases;
+mod rollout;
+mod session;
+mod upkeep;
 
 pub mod merge;
 pub mod publish;
 pub mod select;
+
+pub use artifacts::{ImageRow, Sent};
+pub use containers::Lifecycle;
+pub use exec::{ExecRequest, Streams};
+pub use guard::Authority;
+pub use logs::{Line, LogOptions};
+pub use releases::{ReleaseRow, ServiceStatus, Status};
+pub use rollout::{Outcome, RolloutOptions, View};
+pub use session::{Engine, Settings};
+pub use upkeep::Freed;

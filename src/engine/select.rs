@@ -1,7 +1,13 @@
 //! Picks containers by service, host, replica and release (spec §18).
 
 use crate::error::{Error, Result, near_miss};
-use crate::model::{ContainerObserved, HostName, Observed, ReleaseId, RunState, ServiceName};
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::model::{ContainerObserved, HostName, ReleaseId, RunState, ServiceName};
+
+/// The project's containers, hosts in inventory order.
+pub type Seen = IndexMap<HostName, Vec<ContainerObserved>>;
 
 /// Which containers a day-2 verb means. Empty fields mean any.
 #[derive(Debug, Clone, Default)]
@@ -17,11 +23,12 @@ pub struct Selection {
 }
 
 /// A container and the host it is on.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Selected {
     /// Where.
     pub host: HostName,
     /// What.
+    #[serde(flatten)]
     pub container: ContainerObserved,
 }
 
@@ -29,7 +36,7 @@ pub struct Selected {
 ///
 /// # Errors
 /// A service, host, replica or release that the project does not have; the near miss is named.
-pub fn select(observed: &Observed, selection: &Selection) -> Result<Vec<Selected>> {
+pub fn select(observed: &Seen, selection: &Selection) -> Result<Vec<Selected>> {
     let all = everything(observed);
     for service in &selection.services {
         if !all.iter().any(|s| s.container.service == *service) {
@@ -37,7 +44,7 @@ pub fn select(observed: &Observed, selection: &Selection) -> Result<Vec<Selected
         }
     }
     if let Some(host) = &selection.host
-        && !observed.hosts.contains_key(host)
+        && !observed.contains_key(host)
     {
         return Err(unknown_host(host, observed));
     }
@@ -56,7 +63,7 @@ pub fn select(observed: &Observed, selection: &Selection) -> Result<Vec<Selected
 ///
 /// # Errors
 /// As [`select`], or nothing that matches is running.
-pub fn choose(observed: &Observed, selection: &Selection) -> Result<(Selected, usize)> {
+pub fn choose(observed: &Seen, selection: &Selection) -> Result<(Selected, usize)> {
     let matching = select(observed, selection)?;
     let running: Vec<Selected> = matching
         .into_iter()
@@ -77,13 +84,12 @@ pub fn choose(observed: &Observed, selection: &Selection) -> Result<(Selected, u
         })
 }
 
-fn everything(observed: &Observed) -> Vec<Selected> {
+fn everything(observed: &Seen) -> Vec<Selected> {
     let mut all: Vec<(usize, Selected)> = observed
-        .hosts
         .iter()
         .enumerate()
         .flat_map(|(order, (host, seen))| {
-            seen.containers.iter().map(move |container| {
+            seen.iter().map(move |container| {
                 let (host, container) = (host.clone(), container.clone());
                 (order, Selected { host, container })
             })
@@ -134,9 +140,9 @@ fn unknown_service(service: &ServiceName, all: &[Selected]) -> Error {
     }
 }
 
-fn unknown_host(host: &HostName, observed: &Observed) -> Error {
+fn unknown_host(host: &HostName, observed: &Seen) -> Error {
     let error = Error::user(format!("host `{host}` is not part of this context"));
-    match near_miss(host.as_str(), observed.hosts.keys().map(HostName::as_str)) {
+    match near_miss(host.as_str(), observed.keys().map(HostName::as_str)) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error.hint("list the hosts with `webpods node ls`"),
     }
@@ -179,13 +185,12 @@ fn distinct(items: impl Iterator<Item = String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, BTreeSet};
+    use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::{HostObserved, Store};
 
-    fn fleet() -> Observed {
-        let mut observed = Observed::default();
+    fn fleet() -> Seen {
+        let mut seen = Seen::default();
         for (host, replicas) in [("b", vec![2, 1]), ("a", vec![3])] {
             let containers = replicas
                 .into_iter()
@@ -208,26 +213,9 @@ mod tests {
                     status: String::new(),
                 })
                 .collect();
-            observed.hosts.insert(
-                host.parse().unwrap(),
-                HostObserved {
-                    platform: "linux/amd64".into(),
-                    engine: "26.1".into(),
-                    store: Store::Classic,
-                    disk_free: 0,
-                    containers,
-                    taken_ports: BTreeSet::new(),
-                    networks: BTreeSet::new(),
-                    volumes: BTreeSet::new(),
-                    claims: vec![],
-                    images: BTreeSet::new(),
-                    blobs: BTreeSet::new(),
-                    engine_layers: BTreeSet::new(),
-                    proxy_files: BTreeMap::new(),
-                },
-            );
+            seen.insert(host.parse().unwrap(), containers);
         }
-        observed
+        seen
     }
 
     fn web() -> Selection {

@@ -10,7 +10,7 @@ use crate::remote::Host;
 ///
 /// # Errors
 /// There is none, or it does not answer, with the likely reason.
-pub(super) async fn engine(events: &Events) -> Result<Engine> {
+pub async fn engine(events: &Events) -> Result<Engine> {
     let described = Described {
         name: "local".parse()?,
         addr: "localhost".to_owned(),

@@ -37,6 +37,7 @@ pub use archive::Wanted;
 pub use have::{Have, fetch, have};
 pub use list::{Listed, Presence, list};
 pub use load::load;
+pub use local::engine as local_engine;
 pub use refs::{Keep, Pruned, prune, write_refs};
 pub use ship::ship;
 pub use store::{BlobWriter, Store};

@@ -42,7 +42,7 @@ mod work;
 
 pub use down::down;
 pub use inputs::{Inputs, PlanOptions, bind_sources};
-pub use rollback::rollback;
+pub use rollback::{rollback, rollback_target};
 pub use up::up;
 
 pub use policy::{Batch, Change, PlaceHost, PlaceRequest, Policy, RenderRequest, RolloutRequest};

@@ -29,10 +29,7 @@ pub fn rollback(inputs: &Inputs<'_>, to: Option<ReleaseId>) -> Result<Plan> {
         ))
         .hint("deploy it with `webpods up`"));
     };
-    let release = match to {
-        Some(id) => named(state, id)?,
-        None => previous(state)?,
-    };
+    let release = rollback_target(state, to)?;
     let goal = Goal {
         action: Action::Rollback,
         services: release
@@ -49,6 +46,17 @@ pub fn rollback(inputs: &Inputs<'_>, to: Option<ReleaseId>) -> Result<Plan> {
     let plan = converge(inputs, goal)?;
     check::verify(&plan, inputs.observed)?;
     Ok(plan)
+}
+
+/// The release that a rollback returns to: `to`, else the one that served before.
+///
+/// # Errors
+/// As [`rollback`].
+pub fn rollback_target(state: &ProjectState, to: Option<ReleaseId>) -> Result<&Release> {
+    match to {
+        Some(id) => named(state, id),
+        None => previous(state),
+    }
 }
 
 fn wanted(inputs: &Inputs<'_>, recorded: &ReleaseService) -> Wanted {

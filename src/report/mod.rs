@@ -12,6 +12,7 @@ mod plan;
 mod progress;
 mod redact;
 mod table;
+mod terminal;
 
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use serde::Serialize;
 pub use amount::{ago, bytes, seconds};
 pub use redact::Redactor;
 pub use table::Table;
+pub use terminal::Terminal;
 
 use crate::error::{Error, Result};
 use crate::event::Events;

@@ -16,11 +16,11 @@ use crate::script::scripts::Scripts;
 use crate::script::vm::{Powers, Vm};
 
 /// A phase at work.
-pub type PhaseFuture<'a> = Pin<Box<dyn Future<Output = Result<()>> + Send + 'a>>;
+pub type PhaseFuture<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
 
 /// The phases of a verb. A script decides when; what a phase needs to have happened before is
 /// checked by the phase itself.
-pub trait Phases: Send + Sync {
+pub trait Phases {
     /// Their names, in their usual order; each becomes a function of `run`.
     fn names(&self) -> &'static [&'static str];
 

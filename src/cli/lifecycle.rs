@@ -1,0 +1,80 @@
+//! `webpods start`, `stop`, `restart` and `rm` (spec §6.2).
+
+use clap::Args;
+
+use super::App;
+use super::rollout::{ApplyFlags, services};
+use crate::engine::Lifecycle;
+use crate::engine::select::Selection;
+use crate::error::Result;
+
+/// Which containers, and how.
+#[derive(Debug, Args)]
+pub struct Containers {
+    /// Only these services
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+
+    /// Only this host
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+
+    /// Only this replica
+    #[arg(long, value_name = "N")]
+    replica: Option<u32>,
+
+    #[command(flatten)]
+    apply: ApplyFlags,
+}
+
+/// Remove containers of services, running or not
+///
+/// Routes to them are not changed: use `down`, or remove the service from the Compose file and
+/// `up`, to take a service out of traffic first.
+#[derive(Debug, Args)]
+pub struct Rm {
+    #[command(flatten)]
+    containers: Containers,
+
+    /// Stop running containers first; without it they are refused
+    #[arg(short, long)]
+    stop: bool,
+}
+
+impl Containers {
+    /// Runs `verb` on them.
+    pub async fn run(self, app: &App, verb: Lifecycle) -> Result<()> {
+        let selection = Selection {
+            services: services(&self.services)?,
+            host: self.host.map(|host| host.parse()).transpose()?,
+            replica: self.replica,
+            release: None,
+        };
+        let engine = app.engine().await?;
+        let authority = engine.authorize(verb.name()).await?;
+        app.banner(&engine).await?;
+        let done = engine
+            .lifecycle(&authority, verb, &selection, self.apply.wait)
+            .await?;
+        for selected in &done {
+            app.report.line(&format!(
+                "{}: {} {}",
+                selected.host,
+                verb.past(),
+                selected.container.name
+            ));
+        }
+        if done.is_empty() {
+            app.report.line("nothing to do");
+        }
+        Ok(())
+    }
+}
+
+impl Rm {
+    /// Runs it.
+    pub async fn run(self, app: &App) -> Result<()> {
+        let verb = Lifecycle::Remove { stop: self.stop };
+        self.containers.run(app, verb).await
+    }
+}

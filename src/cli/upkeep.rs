@@ -1,0 +1,78 @@
+//! `webpods cleanup` and `prune` (spec §19).
+
+use clap::Args;
+
+use super::App;
+use super::rollout::ApplyFlags;
+use crate::error::Result;
+use crate::report::bytes;
+
+/// Remove what old releases left: stopped containers, files, networks, and releases beyond
+/// `artifacts.retain_releases`
+#[derive(Debug, Args)]
+pub struct Cleanup {
+    /// Only show what would go
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    apply: ApplyFlags,
+}
+
+/// Free blobs and images that no retained release of any project needs
+#[derive(Debug, Args)]
+pub struct Prune {
+    /// Only show what would go
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    apply: ApplyFlags,
+}
+
+impl Cleanup {
+    /// Runs it.
+    pub async fn run(self, app: &App) -> Result<()> {
+        let engine = app.engine().await?;
+        let authority = engine.authorize("cleanup").await?;
+        app.banner(&engine).await?;
+        let done = engine
+            .cleanup(&authority, self.dry_run, self.apply.wait)
+            .await?;
+        let word = if self.dry_run {
+            "would remove"
+        } else {
+            "removed"
+        };
+        for line in &done {
+            app.report.line(&format!("{word} {line}"));
+        }
+        if done.is_empty() {
+            app.report.line("nothing to do");
+        }
+        Ok(())
+    }
+}
+
+impl Prune {
+    /// Runs it.
+    pub async fn run(self, app: &App) -> Result<()> {
+        let engine = app.engine().await?;
+        let authority = engine.authorize("prune").await?;
+        app.banner(&engine).await?;
+        let word = if self.dry_run { "would free" } else { "freed" };
+        for freed in engine
+            .prune(&authority, self.dry_run, self.apply.wait)
+            .await?
+        {
+            app.report.line(&format!(
+                "{}: {word} {} in {} blobs and {} images",
+                freed.host,
+                bytes(freed.bytes),
+                freed.blobs,
+                freed.images
+            ));
+        }
+        Ok(())
+    }
+}

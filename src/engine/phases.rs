@@ -1,0 +1,382 @@
+//! The phases that a pipeline script calls, in the order the script chooses.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio::sync::Mutex;
+
+use crate::apply::{Interrupt, Walk};
+use crate::error::{Error, Kind, Result};
+use crate::model::{Image, ImageState, Observed, Release, ReleaseStatus, ServiceName};
+use crate::plan::{self, Action, Plan};
+use crate::script::{PhaseFuture, Phases, Runner, Scene};
+use crate::state::{self, Copies, Lease, Who};
+
+use super::Engine;
+use super::rollout::{Outcome, RolloutOptions, View};
+
+/// One rollout on its way through its pipeline.
+pub(super) struct Rollout<'a> {
+    engine: &'a Engine,
+    action: Action,
+    options: RolloutOptions,
+    view: &'a dyn View,
+    interrupt: Interrupt,
+    progress: Mutex<Progress>,
+}
+
+/// What earlier phases found out.
+#[derive(Default)]
+struct Progress {
+    images: BTreeMap<ServiceName, ImageState>,
+    observed: Option<Observed>,
+    plan: Option<Plan>,
+    lease: Option<Lease>,
+    guarded: bool,
+    applied: bool,
+}
+
+impl Phases for Rollout<'_> {
+    fn names(&self) -> &'static [&'static str] {
+        &["guard", "build", "observe", "plan", "show", "lock", "apply"]
+    }
+
+    fn phase<'a>(&'a self, name: &'a str) -> PhaseFuture<'a> {
+        Box::pin(async move {
+            if self.interrupt.is_requested() && name != "apply" {
+                return Err(Error::new(
+                    Kind::Interrupted,
+                    "interrupted before anything was changed",
+                ));
+            }
+            match name {
+                "guard" => self.guard().await,
+                "build" => self.build().await,
+                "observe" => self.observe().await,
+                "plan" => self.plan().await,
+                "show" => self.show().await,
+                "lock" => self.lock().await,
+                "apply" => self.apply().await,
+                other => Err(Error::user(format!("there is no phase `{other}`"))
+                    .hint(format!("phases: {}", self.names().join(", ")))),
+            }
+        })
+    }
+}
+
+impl<'a> Rollout<'a> {
+    pub(super) fn new(
+        engine: &'a Engine,
+        action: Action,
+        options: RolloutOptions,
+        view: &'a dyn View,
+        interrupt: Interrupt,
+    ) -> Self {
+        Self {
+            engine,
+            action,
+            options,
+            view,
+            interrupt,
+            progress: Mutex::new(Progress::default()),
+        }
+    }
+
+    fn verb(&self) -> &'static str {
+        match self.action {
+            Action::Up => "up",
+            Action::Rollback => "rollback",
+            Action::Down => "down",
+        }
+    }
+
+    async fn guard(&self) -> Result<()> {
+        self.engine.authorize(self.verb()).await?;
+        self.progress.lock().await.guarded = true;
+        Ok(())
+    }
+
+    async fn build(&self) -> Result<()> {
+        let mut progress = self.progress.lock().await;
+        let states = self.engine.survey_images(&self.options).await?;
+        progress.images = self.engine.realise(states).await?;
+        Ok(())
+    }
+
+    async fn observe(&self) -> Result<()> {
+        let mut progress = self.progress.lock().await;
+        let images = self.images(&progress).await?;
+        progress.observed = Some(self.engine.observe(&images).await?);
+        Ok(())
+    }
+
+    /// The images whose blobs the observation must ask about.
+    async fn images(&self, progress: &Progress) -> Result<Vec<Image>> {
+        match self.action {
+            Action::Up => Ok(progress
+                .images
+                .values()
+                .filter_map(ImageState::known)
+                .cloned()
+                .collect()),
+            Action::Down => Ok(Vec::new()),
+            Action::Rollback => {
+                let state = self.engine.state().await?;
+                Ok(state
+                    .as_ref()
+                    .map(|state| plan::rollback_target(state, self.options.to))
+                    .transpose()?
+                    .map(images_of)
+                    .unwrap_or_default())
+            }
+        }
+    }
+
+    async fn plan(&self) -> Result<()> {
+        let mut progress = self.progress.lock().await;
+        let plan = self.make_plan(&progress).await?;
+        progress.plan = Some(plan);
+        Ok(())
+    }
+
+    async fn make_plan(&self, progress: &Progress) -> Result<Plan> {
+        let observed = progress
+            .observed
+            .as_ref()
+            .ok_or_else(|| out_of_order("plan", "observe"))?;
+        let engine = self.engine;
+        if self.action == Action::Up {
+            return engine
+                .plan_up(&self.options, &progress.images, observed)
+                .await;
+        }
+        let inputs = plan::Inputs {
+            context: &engine.settings.context,
+            // What is restored or removed is on the hosts, whatever the Compose file says now.
+            project: &engine.bare_project().await?,
+            images: &self.local_images(observed).await?,
+            files: &BTreeMap::new(),
+            observed,
+            options: &engine.plan_options(&self.options),
+            policy: engine.decider()?,
+        };
+        let plan = match self.action {
+            Action::Up | Action::Rollback => plan::rollback(&inputs, self.options.to)?,
+            Action::Down => plan::down(&inputs, self.options.volumes)?,
+        };
+        engine.checked(plan, observed)
+    }
+
+    /// Of the release to restore, the images whose bytes are on this machine.
+    async fn local_images(&self, observed: &Observed) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let store = self.engine.store().await?;
+        let Some(state) = &observed.state else {
+            return Ok(BTreeMap::new());
+        };
+        if self.action != Action::Rollback {
+            return Ok(BTreeMap::new());
+        }
+        Ok(plan::rollback_target(state, self.options.to)?
+            .services
+            .iter()
+            .filter(|(_, service)| store.complete(&service.image))
+            .map(|(name, service)| (name.clone(), ImageState::Known(service.image.clone())))
+            .collect())
+    }
+
+    async fn show(&self) -> Result<()> {
+        let progress = self.progress.lock().await;
+        let plan = progress
+            .plan
+            .as_ref()
+            .ok_or_else(|| out_of_order("show", "plan"))?;
+        self.view.plan(plan);
+        Ok(())
+    }
+
+    /// Takes the lock and makes sure that the plan that was shown still holds.
+    async fn lock(&self) -> Result<()> {
+        let mut progress = self.progress.lock().await;
+        let plan = progress
+            .plan
+            .as_ref()
+            .ok_or_else(|| out_of_order("lock", "plan"))?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let shown = plan.clone();
+        let nodes = self.engine.nodes().await?;
+        let settings = &self.engine.settings;
+        let lease = Copies::of(nodes, &shown.key)
+            .lock(&state::Request {
+                who: Who::here(&settings.by),
+                verb: self.verb().to_owned(),
+                release: Some(shown.release),
+                wait: self.options.wait,
+                events: settings.events.clone(),
+            })
+            .await?;
+        progress.lease = Some(lease);
+        let images = self.images(&progress).await?;
+        progress.observed = Some(self.engine.observe(&images).await?);
+        let fresh = self.make_plan(&progress).await?;
+        if fresh != shown {
+            settings
+                .events
+                .notice("the fleet changed since the plan was made; this is the new plan");
+            self.view.plan(&fresh);
+        }
+        progress.plan = Some(fresh);
+        Ok(())
+    }
+
+    async fn apply(&self) -> Result<()> {
+        let mut progress = self.progress.lock().await;
+        if !progress.guarded {
+            return Err(out_of_order("apply", "guard"));
+        }
+        let mut plan = progress
+            .plan
+            .clone()
+            .ok_or_else(|| out_of_order("apply", "plan"))?;
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let lease = progress
+            .lease
+            .clone()
+            .ok_or_else(|| out_of_order("apply", "lock"))?;
+        sign(&mut plan, &self.engine.settings.by);
+        let engine = self.engine;
+        let nodes = engine.nodes().await?;
+        let settings = &engine.settings;
+        let scene = Scene {
+            context: settings.context.clone(),
+            plan: Arc::new(plan.clone()),
+            store: engine.store().await?.clone(),
+            lease: Some(lease.clone()),
+            state: plan.state.clone(),
+            events: settings.events.clone(),
+        };
+        let runner = Runner::new(&settings.scripts, scene, nodes)?;
+        let result = Walk {
+            plan: &plan,
+            runner: &runner,
+            events: &settings.events,
+            interrupt: self.interrupt.clone(),
+            on_failure: self.options.on_failure,
+            concurrency: settings.context.artifacts.concurrency,
+            journal: &|stage| lease.stage(stage),
+        }
+        .run()
+        .await;
+        match &result {
+            Ok(()) => runner.announce_released().await?,
+            Err(error) => runner.announce_failed(error).await?,
+        }
+        progress.applied = result.is_ok();
+        if let Err(error) = &result
+            && !matches!(error.kind(), Kind::NeedsAttention)
+        {
+            self.record_failure(&plan, &lease).await;
+        }
+        progress.plan = Some(plan);
+        result
+    }
+
+    /// Uses the failed release's number up, so that the next one is not mistaken for it.
+    async fn record_failure(&self, plan: &Plan, lease: &Lease) {
+        let engine = self.engine;
+        let recorded = async {
+            let nodes = engine.nodes().await?;
+            let mut state = Copies::of(nodes, &plan.key)
+                .read()
+                .await?
+                .state
+                .unwrap_or_else(|| crate::model::ProjectState::empty(plan.key.clone()));
+            if state.last >= plan.release {
+                return Ok(());
+            }
+            if let Some(mut failed) = plan
+                .state
+                .as_ref()
+                .and_then(|state| state.release(plan.release))
+                .cloned()
+            {
+                failed.status = ReleaseStatus::Failed;
+                state.releases.push(failed);
+            }
+            state.last = plan.release;
+            state.serial += 1;
+            lease.write(&state).await
+        };
+        if let Err(error) = recorded.await {
+            engine.settings.events.warn(format!(
+                "the failed release {} could not be recorded: {error}",
+                plan.release
+            ));
+        }
+    }
+
+    /// Releases the lock whatever happened and reports the outcome.
+    pub(super) async fn finish(self, result: Result<()>) -> Result<Outcome> {
+        let progress = self.progress.into_inner();
+        if let Some(lease) = progress.lease {
+            let (outcome, message) = match &result {
+                Ok(()) => (state::Outcome::Done, None),
+                Err(error) => (ended(error.kind()), Some(error.message().to_owned())),
+            };
+            if let Err(error) = lease.release(outcome, message).await {
+                self.engine.settings.events.warn(error.to_string());
+            }
+        }
+        result?;
+        let plan = progress
+            .plan
+            .ok_or_else(|| Error::user("the pipeline script never called `plan`"))?;
+        let changed = progress.applied;
+        Ok(Outcome { plan, changed })
+    }
+}
+
+fn images_of(release: &Release) -> Vec<Image> {
+    let services = release.services.values();
+    services.map(|service| service.image.clone()).collect()
+}
+
+fn ended(kind: Kind) -> state::Outcome {
+    match kind {
+        Kind::Undone => state::Outcome::Undone,
+        Kind::Interrupted => state::Outcome::Interrupted,
+        _ => state::Outcome::Failed,
+    }
+}
+
+/// Fills in when and by whom, which the planner must not know.
+fn sign(plan: &mut Plan, by: &str) {
+    let release = plan.release;
+    if let Some(record) = plan
+        .state
+        .as_mut()
+        .and_then(|state| state.releases.iter_mut().find(|r| r.id == release))
+    {
+        sign_release(record, by);
+    }
+}
+
+fn sign_release(release: &mut Release, by: &str) {
+    if release.created.is_empty() {
+        release.created = jiff::Timestamp::now()
+            .round(jiff::Unit::Second)
+            .unwrap_or_else(|_| jiff::Timestamp::now())
+            .to_string();
+        by.clone_into(&mut release.by);
+    }
+}
+
+fn out_of_order(phase: &str, before: &str) -> Error {
+    Error::user(format!(
+        "the pipeline script called `{phase}` before `{before}`"
+    ))
+    .hint("compare it with the built-in one: `webpods script eject pipeline/up` in an empty folder")
+}

@@ -1,0 +1,195 @@
+//! What every verb shares: settings, connections, the loaded project.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use indexmap::IndexMap;
+use tokio::sync::OnceCell;
+
+use crate::compose;
+use crate::docker::Nodes;
+use crate::error::Result;
+use crate::event::Events;
+use crate::image::Store;
+use crate::model::{Context, HostName, Image, Observed, Origin, Project, ProjectName, StackKey};
+use crate::observe;
+use crate::plan::{Policy as _, RenderRequest};
+use crate::script::{Decider, Scripts};
+
+/// Everything a command was told, resolved once.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to deploy.
+    pub context: Context,
+    /// The folder that holds `.webpods/`, else the working directory.
+    pub root: PathBuf,
+    /// Built-in scripts and the files that replace them.
+    pub scripts: Scripts,
+    /// How the project is loaded.
+    pub compose: compose::Options,
+    /// Where the command is run from (spec §5.4).
+    pub origin: Origin,
+    /// `user@machine` or the CI job's URL; goes into releases, the lock and the audit log.
+    pub by: String,
+    /// `--confirm`.
+    pub confirm: Option<String>,
+    /// The hosts of this command, in inventory order: `--hosts`, else all.
+    pub hosts: Vec<HostName>,
+    /// Where events go.
+    pub events: Events,
+}
+
+/// A command's view of one context and project. Connections and files are opened once, when
+/// first needed.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) settings: Settings,
+    nodes: OnceCell<Nodes>,
+    project: OnceCell<compose::Loaded>,
+    store: OnceCell<Store>,
+    decider: OnceLock<Decider>,
+}
+
+impl Engine {
+    /// An engine that has done nothing yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            nodes: OnceCell::new(),
+            project: OnceCell::new(),
+            store: OnceCell::new(),
+            decider: OnceLock::new(),
+        }
+    }
+
+    /// The context.
+    pub fn context(&self) -> &Context {
+        &self.settings.context
+    }
+
+    /// What the engine was told.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The loaded Compose project.
+    ///
+    /// # Errors
+    /// The files are missing or wrong; see `compose`.
+    pub async fn project(&self) -> Result<&Project> {
+        Ok(&self.loaded().await?.project)
+    }
+
+    async fn loaded(&self) -> Result<&compose::Loaded> {
+        self.project
+            .get_or_try_init(|| async {
+                let loaded = compose::load(&self.settings.compose)?;
+                for warning in loaded.warnings.iter().chain(&loaded.project.warnings) {
+                    self.settings.events.warn(warning);
+                }
+                Ok(loaded)
+            })
+            .await
+    }
+
+    /// Whose containers this command is about. Works without Compose files when `-p` is given.
+    ///
+    /// # Errors
+    /// No project name can be found.
+    pub async fn key(&self) -> Result<StackKey> {
+        let project = match &self.settings.compose.project_name {
+            Some(name) => name.parse::<ProjectName>()?,
+            None => self.project().await?.name.clone(),
+        };
+        Ok(StackKey {
+            context: self.settings.context.name.clone(),
+            project,
+        })
+    }
+
+    /// The project by name only, for verbs that work from what is on the hosts.
+    pub(super) async fn bare_project(&self) -> Result<Project> {
+        Ok(Project {
+            name: self.key().await?.project,
+            working_dir: self.settings.root.clone(),
+            services: IndexMap::new(),
+            networks: IndexMap::new(),
+            volumes: IndexMap::new(),
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Connections to every host of the context, made when first asked for.
+    ///
+    /// Hosts that `--hosts` leaves out are connected too: a plan must know what runs there.
+    ///
+    /// # Errors
+    /// Every host that cannot be used is named (exit 7).
+    pub async fn nodes(&self) -> Result<&Nodes> {
+        self.nodes
+            .get_or_try_init(|| async {
+                let context = &self.settings.context;
+                let names: Vec<HostName> = context.hosts.iter().map(|h| h.name.clone()).collect();
+                Nodes::connect(context, &names, &self.settings.events).await
+            })
+            .await
+    }
+
+    /// The local blob store.
+    ///
+    /// # Errors
+    /// Its folder cannot be made.
+    pub async fn store(&self) -> Result<&Store> {
+        self.store.get_or_try_init(|| async { Store::open() }).await
+    }
+
+    /// The scripts that decide, loaded once.
+    ///
+    /// # Errors
+    /// The VM cannot be made.
+    pub(super) fn decider(&self) -> Result<&Decider> {
+        if let Some(decider) = self.decider.get() {
+            return Ok(decider);
+        }
+        let made = Decider::new(&self.settings.scripts, &self.settings.events)?;
+        Ok(self.decider.get_or_init(|| made))
+    }
+
+    /// The fleet as it is now, asking about the blobs of `images`.
+    ///
+    /// # Errors
+    /// A host cannot be reached or asked; the proxy driver's script fails.
+    pub async fn observe(&self, images: &[Image]) -> Result<Observed> {
+        let key = self.key().await?;
+        let context = &self.settings.context;
+        let wanted = observe::Wanted {
+            images: images.iter().collect(),
+            proxy_files: self.proxy_files(&key)?,
+        };
+        let nodes = self.nodes().await?;
+        observe::observe(nodes, context, &key, &wanted, &self.settings.events).await
+    }
+
+    /// Per host, the files that the proxy driver writes for this project.
+    fn proxy_files(&self, key: &StackKey) -> Result<BTreeMap<HostName, Vec<String>>> {
+        let context = &self.settings.context;
+        let decider = self.decider()?;
+        context
+            .hosts
+            .iter()
+            .map(|host| {
+                let request = RenderRequest {
+                    context: key.context.to_string(),
+                    project: key.project.to_string(),
+                    host: host.name.clone(),
+                    routes: Vec::new(),
+                };
+                let files = decider.render(&context.proxy.driver, &request)?;
+                let paths = files.into_iter().map(|file| file.path).collect();
+                Ok((host.name.clone(), paths))
+            })
+            .collect()
+    }
+}
