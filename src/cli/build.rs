@@ -4,9 +4,8 @@ use clap::Args;
 
 use super::App;
 use super::rollout::services;
-use crate::engine::RolloutOptions;
+use crate::engine::{BuildMode, RolloutOptions};
 use crate::error::Result;
-use crate::image::BuildMode;
 
 /// Build the images of services on this machine, and record them
 #[derive(Debug, Args)]

@@ -6,9 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::apply::{Interrupt, OnFailure};
-use crate::engine::{Engine, Outcome, RolloutOptions, View};
+use crate::engine::{BuildMode, Engine, Outcome, RolloutOptions, View};
 use crate::error::{Error, Kind, Result};
-use crate::image::BuildMode;
 use crate::model::ServiceName;
 use crate::plan::{Action, Plan};
 

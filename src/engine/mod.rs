@@ -20,6 +20,7 @@ pub mod merge;
 pub mod publish;
 pub mod select;
 
+pub use crate::image::BuildMode;
 pub use artifacts::{ImageRow, Sent};
 pub use containers::Lifecycle;
 pub use exec::{ExecRequest, Streams};
