@@ -22,13 +22,23 @@ pub enum Node {
 
 /// List the hosts with their engines; hosts that do not answer are listed too.
 #[derive(Debug, Args)]
-pub struct Ls {}
+pub struct Ls {
+    /// Only these hosts.
+    hosts: Vec<HostName>,
+}
 
 /// Examine everything webpods needs on the hosts; changes nothing.
 ///
 /// Every line that is not `ok` says what to type. Exits with 1 when something fails.
 #[derive(Debug, Args)]
-pub struct Check {}
+#[command(after_help = "\
+Examples:
+  webpods node check -c staging
+  webpods node check -c staging web-1")]
+pub struct Check {
+    /// Only these hosts.
+    hosts: Vec<HostName>,
+}
 
 /// Get hosts ready, once: folders of the ssh user, the docker group, Caddy's import line.
 ///
@@ -38,8 +48,10 @@ pub struct Check {}
 #[command(after_help = "\
 Examples:
   webpods node bootstrap -c staging
-  webpods node bootstrap -c staging --hosts web-1 --yes")]
+  webpods node bootstrap -c staging web-1 --yes")]
 pub struct Bootstrap {
+    /// Only these hosts.
+    hosts: Vec<HostName>,
     /// Do not ask.
     #[arg(long, short)]
     yes: bool,
@@ -48,16 +60,16 @@ pub struct Bootstrap {
 impl Node {
     pub async fn run(self, app: &App) -> Result<()> {
         match self {
-            Self::Ls(_) => Ls::run(app).await,
-            Self::Check(_) => Check::run(app).await,
+            Self::Ls(verb) => verb.run(app).await,
+            Self::Check(verb) => verb.run(app).await,
             Self::Bootstrap(verb) => verb.run(app).await,
         }
     }
 }
 
 impl Ls {
-    async fn run(app: &App) -> Result<()> {
-        let rows = node::list(app.context()?, &app.hosts()?, &app.events()).await?;
+    async fn run(self, app: &App) -> Result<()> {
+        let rows = node::list(app.context()?, &chosen(app, self.hosts)?, &app.events()).await?;
         let mut table = Table::new(&[
             "name",
             "addr",
@@ -106,9 +118,9 @@ impl Ls {
 }
 
 impl Check {
-    async fn run(app: &App) -> Result<()> {
+    async fn run(self, app: &App) -> Result<()> {
         let context = app.context()?;
-        let findings = node::check(context, &app.hosts()?, &app.events()).await?;
+        let findings = node::check(context, &chosen(app, self.hosts)?, &app.events()).await?;
         let mut table = Table::new(&["host", "", "check", "found", "what to do"]);
         for finding in &findings {
             table.row(cells(finding));
@@ -148,7 +160,7 @@ fn cells(finding: &Finding) -> [String; 5] {
 impl Bootstrap {
     async fn run(self, app: &App) -> Result<()> {
         let context = app.context()?;
-        let hosts = app.hosts()?;
+        let hosts = chosen(app, self.hosts.clone())?;
         let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
         let level = if context.is_guarded() {
             "GUARDED"
@@ -195,6 +207,14 @@ impl Bootstrap {
             .hint("add `--yes` to agree beforehand")),
         }
     }
+}
+
+/// The hosts that were named, in inventory order, else those of `--hosts`, else all.
+fn chosen(app: &App, names: Vec<HostName>) -> Result<Vec<HostName>> {
+    if names.is_empty() {
+        return app.hosts();
+    }
+    node::select(app.context()?, &names)
 }
 
 fn authorize(app: &App, hosts: &[HostName]) -> Result<()> {

@@ -44,6 +44,15 @@ pub struct Answer {
     pub containers_total: usize,
 }
 
+/// These hosts in inventory order.
+///
+/// # Errors
+/// A host that the context does not have.
+pub fn select(context: &Context, hosts: &[HostName]) -> Result<Vec<HostName>> {
+    let nodes = Nodes::select(context, hosts, &Events::none())?;
+    Ok(nodes.iter().map(|node| node.name().clone()).collect())
+}
+
 /// Asks all these hosts at once. One that does not answer is a row with an error.
 ///
 /// # Errors

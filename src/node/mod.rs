@@ -15,4 +15,4 @@ mod tests;
 pub use bootstrap::{Need, Preparation, Survey};
 pub use check::check;
 pub use judge::{Finding, Level};
-pub use list::{Answer, Row, list};
+pub use list::{Answer, Row, list, select};

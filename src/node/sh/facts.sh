@@ -70,7 +70,7 @@ if [ "$driver" = caddy ]; then
     main=/etc/caddy/Caddyfile
     printf 'caddy %s\n' "$(has caddy)"
     if [ -f "$main" ]; then printf 'caddyfile yes\n'; else printf 'caddyfile no\n'; fi
-    if grep -Eq '^[[:space:]]*import[[:space:]]+"?(/etc/caddy/)?apps/\*\.caddy"?[[:space:]]*(#.*)?$' "$main" 2>/dev/null; then
+    if grep -Eq '^[[:space:]]*import[[:space:]]+"?(/etc/caddy/|\./)?apps/\*\.caddy"?[[:space:]]*(#.*)?$' "$main" 2>/dev/null; then
         printf 'import yes\n'
     else
         printf 'import no\n'
