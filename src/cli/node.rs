@@ -69,7 +69,7 @@ impl Node {
 
 impl Ls {
     async fn run(self, app: &App) -> Result<()> {
-        let rows = node::list(app.context()?, &chosen(app, self.hosts)?, &app.events()).await?;
+        let rows = node::list(app.context()?, &chosen(app, &self.hosts)?, &app.events()).await?;
         let mut table = Table::new(&[
             "name",
             "addr",
@@ -120,7 +120,7 @@ impl Ls {
 impl Check {
     async fn run(self, app: &App) -> Result<()> {
         let context = app.context()?;
-        let findings = node::check(context, &chosen(app, self.hosts)?, &app.events()).await?;
+        let findings = node::check(context, &chosen(app, &self.hosts)?, &app.events()).await?;
         let mut table = Table::new(&["host", "", "check", "found", "what to do"]);
         for finding in &findings {
             table.row(cells(finding));
@@ -160,7 +160,7 @@ fn cells(finding: &Finding) -> [String; 5] {
 impl Bootstrap {
     async fn run(self, app: &App) -> Result<()> {
         let context = app.context()?;
-        let hosts = chosen(app, self.hosts.clone())?;
+        let hosts = chosen(app, &self.hosts)?;
         let names: Vec<&str> = hosts.iter().map(HostName::as_str).collect();
         let level = if context.is_guarded() {
             "GUARDED"
@@ -210,11 +210,11 @@ impl Bootstrap {
 }
 
 /// The hosts that were named, in inventory order, else those of `--hosts`, else all.
-fn chosen(app: &App, names: Vec<HostName>) -> Result<Vec<HostName>> {
+fn chosen(app: &App, names: &[HostName]) -> Result<Vec<HostName>> {
     if names.is_empty() {
         return app.hosts();
     }
-    node::select(app.context()?, &names)
+    node::select(app.context()?, names)
 }
 
 fn authorize(app: &App, hosts: &[HostName]) -> Result<()> {
