@@ -22,7 +22,7 @@ const PROBE: &str = "docker version --format '{{.Server.Version}}' && \
 /// The node has ended, or does not answer within 90 seconds; with the end of its log.
 pub(super) async fn wait(folders: &Folders, node: &Node) -> Result<String> {
     let deadline = Instant::now() + DEADLINE;
-    let args = shell::arguments(folders, node, &["-o", "ConnectTimeout=3"], &[PROBE]);
+    let args = shell::arguments(folders, node, &["-o", "ConnectTimeout=3"], Some(PROBE));
     loop {
         let output = program::output("ssh", &args).await?;
         if output.status.success() {

@@ -1,10 +1,13 @@
 //! Into a node: a shell on it, and its log.
 
+use std::io::{IsTerminal, stdin, stdout};
+
 use super::docker::{Node, nodes};
 use super::folders::Folders;
 use super::{docker, program};
 use crate::error::{Error, Result, near_miss};
 use crate::model::{ContextName, HostName};
+use crate::remote::quoted;
 
 /// Runs `command` on a node over ssh, or a login shell when it is empty, on this process's own
 /// terminal. Returns its exit status.
@@ -18,8 +21,21 @@ pub async fn ssh(
     command: &[String],
 ) -> Result<u8> {
     let node = find(lab, node).await?;
-    let command: Vec<&str> = command.iter().map(String::as_str).collect();
-    program::inherit("ssh", &arguments(folders, &node, &[], &command)).await
+    let line = match command {
+        // As ssh itself does: one word may be a whole line for the node's shell.
+        [line] => line.clone(),
+        // Several words are a program and its arguments, and arrive as they are.
+        words => words
+            .iter()
+            .map(|word| quoted(word))
+            .collect::<Vec<_>>()
+            .join(" "),
+    };
+    let command = Some(line.as_str()).filter(|line| !line.is_empty());
+    // Without a command ssh asks for a terminal by itself.
+    let terminal = command.is_some() && stdin().is_terminal() && stdout().is_terminal();
+    let options: &[&str] = if terminal { &["-t"] } else { &[] };
+    program::inherit("ssh", &arguments(folders, &node, options, command)).await
 }
 
 /// Shows what the node's engine, sshd and Caddy have printed. Returns the exit status.
@@ -58,12 +74,12 @@ async fn find(lab: &ContextName, name: &HostName) -> Result<Node> {
 }
 
 /// The arguments of `ssh` that reach a node with the lab's keys and nothing of the user's own.
-/// As ssh does, the words of `command` are joined and read by the node's shell.
+/// `command` is a line for the node's shell.
 pub(super) fn arguments(
     folders: &Folders,
     node: &Node,
     options: &[&str],
-    command: &[&str],
+    command: Option<&str>,
 ) -> Vec<String> {
     let mut args: Vec<String> = vec!["-F".into(), "none".into()];
     args.extend(["-i".into(), folders.key(&node.lab).to_string_lossy().into()]);
@@ -81,6 +97,6 @@ pub(super) fn arguments(
     }
     args.extend(options.iter().map(|&option| option.into()));
     args.extend([format!("{}@{}", node.user, node.addr), "--".into()]);
-    args.extend(command.iter().map(|&word| word.into()));
+    args.extend(command.map(str::to_owned));
     args
 }

@@ -21,3 +21,4 @@ mod ssh;
 pub use host::{Host, Options, Stream};
 pub use output::Output;
 pub use process::{Process, Reader, Writer};
+pub use quote::quoted;

@@ -1,0 +1,10 @@
+//! Whole journeys: the real program, real ssh, real engines and a real Caddy on the nodes of a lab.
+//!
+//! `make test` starts the lab and runs these; `cargo nextest run` alone leaves them out.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up must fail"
+)]
+
+mod fleet;
+mod support;

@@ -1,0 +1,16 @@
+//! What a journey is made of: a lab, a project of its own on it, the program, requests and
+//! patience.
+
+mod http;
+mod lab;
+mod load;
+mod project;
+mod wait;
+mod webpods;
+
+pub use http::{Answer, get};
+pub use lab::{Lab, Node, lab};
+pub use load::Load;
+pub use project::Project;
+pub use wait::eventually;
+pub use webpods::{Run, Webpods};
