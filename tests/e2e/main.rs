@@ -7,4 +7,5 @@
 )]
 
 mod fleet;
+mod shop;
 mod support;

@@ -137,9 +137,10 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         let down = self.webpods().run(["down", "--volumes"]);
-        if down.status != 0 && !std::thread::panicking() {
-            panic!("the project could not be removed: {down}");
-        }
+        assert!(
+            down.status == 0 || std::thread::panicking(),
+            "the project could not be removed: {down}"
+        );
     }
 }
 
