@@ -2,172 +2,254 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
 
 use super::App;
-use crate::compose::{self, Loaded};
-use crate::error::Result;
+use crate::compose::{self, Loaded, Options};
+use crate::config::{self, Resolved};
+use crate::error::{Explain, Result};
+use crate::report::{Format, Table};
 
-/// Print the Compose project as webpods understood it.
+/// Check the Compose files and print the model they make.
 ///
-/// Files merged, variables filled in, defaults written out: the model that `docker compose config`
-/// prints. Values are printed as they are, secrets too.
-#[derive(Debug, Args)]
+/// Reads them exactly as `docker compose config` does and takes its flags. Needs no context, no
+/// host and no engine.
+#[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   webpods config
+  webpods config -q && webpods up
   webpods -f compose.yml -f compose.prod.yml config --format json
-  webpods config --services")]
+  webpods --profile '*' config --services")]
 pub struct Config {
-    /// Only these services, with what they depend on.
+    /// Only these services and what they depend on
     services: Vec<String>,
-    /// How to print the model.
-    #[arg(long, value_enum, default_value_t = Form::Yaml)]
-    format: Form,
-    /// Check only; print nothing when the files are right.
-    #[arg(short, long)]
+    /// How to print the model
+    #[arg(long, value_parser = ["yaml", "json"])]
+    format: Option<String>,
+    /// Print nothing; exit 1 when something is wrong
+    #[arg(long, short)]
     quiet: bool,
+    /// Write to this file instead of stdout
+    #[arg(long, short, value_name = "PATH")]
+    output: Option<PathBuf>,
     #[command(flatten)]
-    list: List,
+    show: Show,
     #[command(flatten)]
-    skip: Skip,
+    keep: Keep,
 }
 
-/// One thing instead of the whole model.
-#[derive(Debug, Args)]
+/// Print one aspect, one per line.
+#[derive(Debug, clap::Args)]
 #[group(multiple = false)]
-struct List {
-    /// Print the names of the services, one a line.
-    #[arg(long = "services")]
-    names: bool,
-    /// Print the images, one a line.
+struct Show {
+    /// Print the services
+    #[arg(long = "services", id = "print-services")]
+    services: bool,
+    /// Print the images
     #[arg(long)]
     images: bool,
-    /// Print the names of the volumes, one a line.
+    /// Print the volumes
     #[arg(long)]
     volumes: bool,
-    /// Print the names of the networks, one a line.
+    /// Print the networks
     #[arg(long)]
     networks: bool,
-    /// Print the profiles that services name, one a line.
+    /// Print the profiles
     #[arg(long)]
     profiles: bool,
-    /// Print a digest of the configuration of this service, or of each with `*`.
-    #[arg(long, value_name = "SERVICE")]
+    /// Print the models
+    #[arg(long)]
+    models: bool,
+    /// Print what variables are replaced with
+    #[arg(long)]
+    environment: bool,
+    /// Print the variables the files mention
+    #[arg(long)]
+    variables: bool,
+    /// Print a hash of the configuration of services, `*` for all
+    #[arg(long, value_name = "SERVICES")]
     hash: Option<String>,
 }
 
-/// Passes to leave out.
-#[derive(Debug, Args)]
-struct Skip {
-    /// Do not check the rules between parts.
+/// Leave out a pass.
+#[derive(Debug, clap::Args)]
+struct Keep {
+    /// Skip the rules between services, networks, volumes
     #[arg(long)]
     no_consistency: bool,
-    /// Keep variables as written.
-    #[arg(long)]
-    no_interpolate: bool,
-    /// Leave out what the model implies.
-    #[arg(long)]
-    no_normalize: bool,
-    /// Keep paths as written.
-    #[arg(long)]
-    no_path_resolution: bool,
-    /// Keep `env_file` entries.
+    /// Keep `env_file` instead of reading it
     #[arg(long)]
     no_env_resolution: bool,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Form {
-    Yaml,
-    Json,
+    /// Keep variables as written
+    #[arg(long)]
+    no_interpolate: bool,
+    /// Leave out what is implied, like the default network
+    #[arg(long)]
+    no_normalize: bool,
+    /// Keep paths as written
+    #[arg(long)]
+    no_path_resolution: bool,
 }
 
 impl Config {
-    /// Runs it.
-    pub fn run(self, app: &App) -> Result<()> {
-        let interpolated = !self.skip.no_interpolate;
-        let loaded = compose::load(&compose::Options {
-            services: self.services,
-            no_consistency: self.skip.no_consistency,
-            no_interpolate: self.skip.no_interpolate,
-            no_normalize: self.skip.no_normalize,
-            no_path_resolution: self.skip.no_path_resolution,
-            no_env_resolution: self.skip.no_env_resolution,
-            ..options(app)?
-        })?;
+    pub fn run(&self, app: &App) -> Result<()> {
+        let loaded = compose::load(&self.options(app)?)?;
         for warning in &loaded.warnings {
             app.report.warn(warning);
         }
         if self.quiet {
             return Ok(());
         }
-        let format = match self.format {
-            Form::Yaml => compose::Format::Yaml,
-            Form::Json => compose::Format::Json,
+        if let Some(lines) = self.lines(&loaded)? {
+            return self.write(
+                app,
+                &(lines.join("\n") + if lines.is_empty() { "" } else { "\n" }),
+            );
+        }
+        if self.show.variables {
+            return self.variables(app, &loaded);
+        }
+        let format = if self.json(app) {
+            compose::Format::Json
+        } else {
+            compose::Format::Yaml
         };
-        let text = match self.list.lines(&loaded)? {
-            Some(lines) if lines.is_empty() => return Ok(()),
-            Some(lines) => lines.join("\n"),
-            None => compose::print(&loaded, format, interpolated)?,
-        };
-        app.report
-            .out_unredacted(&format!("{}\n", text.trim_end_matches('\n')))
+        let mut text = compose::print(&loaded, format, !self.keep.no_interpolate)?;
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        self.write(app, &text)
     }
-}
 
-impl List {
+    fn options(&self, app: &App) -> Result<Options> {
+        let keep = &self.keep;
+        let mut options = Options {
+            files: app.global.files.clone(),
+            project_dir: app.global.project_directory.clone(),
+            project_name: app.global.project_name.clone(),
+            env_files: app.global.env_files.clone(),
+            profiles: app.global.profiles.clone(),
+            services: self.services.clone(),
+            environment: app.environment.clone(),
+            cwd: app.cwd.clone(),
+            model_only: true,
+            no_interpolate: keep.no_interpolate,
+            no_normalize: keep.no_normalize,
+            no_consistency: keep.no_consistency,
+            no_path_resolution: keep.no_path_resolution,
+            no_env_resolution: keep.no_env_resolution,
+            ..Options::default()
+        };
+        if let Some(resolved) = context(app)? {
+            let below_root = |files: &[String]| -> Vec<PathBuf> {
+                files.iter().map(|file| resolved.root.join(file)).collect()
+            };
+            let defaults = &resolved.context.defaults;
+            options
+                .default_project_name
+                .clone_from(&defaults.project_name);
+            if options.files.is_empty() {
+                options.files = below_root(&defaults.compose_files);
+            }
+            if options.env_files.is_empty() {
+                options.env_files = below_root(defaults.env_file.as_slice());
+            }
+        }
+        Ok(options)
+    }
+
+    fn json(&self, app: &App) -> bool {
+        match self.format.as_deref() {
+            Some(format) => format == "json",
+            None => app.global.format == Format::Json,
+        }
+    }
+
+    /// The lines of the aspect that was asked for.
     fn lines(&self, loaded: &Loaded) -> Result<Option<Vec<String>>> {
-        let keys = |section: &str| {
+        let show = &self.show;
+        let keys = |section: &str| -> Vec<String> {
             let map = loaded.tree[section].as_object();
             map.into_iter()
-                .flat_map(|map| map.keys().cloned())
+                .flatten()
+                .map(|(key, _)| key.clone())
                 .collect()
         };
-        Ok(Some(if self.names {
+        let lines = if show.services {
             keys("services")
-        } else if self.volumes {
+        } else if show.volumes {
             keys("volumes")
-        } else if self.networks {
+        } else if show.networks {
             keys("networks")
-        } else if self.images {
-            compose::images(loaded)
-        } else if self.profiles {
+        } else if show.models {
+            keys("models")
+        } else if show.profiles {
             loaded.profiles.clone()
-        } else if let Some(wanted) = &self.hash {
-            compose::hash(loaded, wanted)?
-                .into_iter()
-                .map(|(service, hash)| format!("{service} {hash}"))
+        } else if show.images {
+            compose::images(loaded)
+        } else if show.environment {
+            let pairs = loaded.environment.iter();
+            pairs.map(|(key, value)| format!("{key}={value}")).collect()
+        } else if let Some(wanted) = &show.hash {
+            let hashes = compose::hash(loaded, wanted)?;
+            hashes
+                .iter()
+                .map(|(name, hash)| format!("{name} {hash}"))
                 .collect()
         } else {
             return Ok(None);
-        }))
+        };
+        Ok(Some(lines))
+    }
+
+    fn variables(&self, app: &App, loaded: &Loaded) -> Result<()> {
+        let mut table = Table::new(&["name", "required", "default value", "alternate value"]);
+        let mut values = serde_json::Map::new();
+        for (name, variable) in &loaded.variables {
+            table.row([
+                name.clone(),
+                variable.required.to_string(),
+                variable.default.clone(),
+                variable.alternative.clone(),
+            ]);
+            let value = json!({
+                "Name": name,
+                "DefaultValue": variable.default,
+                "PresenceValue": variable.alternative,
+                "Required": variable.required,
+            });
+            values.insert(name.clone(), value);
+        }
+        if self.json(app) {
+            return app.report.json(&Value::Object(values));
+        }
+        app.report.table(&table, &Value::Object(values))
+    }
+
+    fn write(&self, app: &App, text: &str) -> Result<()> {
+        match &self.output {
+            Some(path) => {
+                std::fs::write(path, text).explain(|| format!("cannot write `{}`", path.display()))
+            }
+            None => app.report.out_unredacted(text),
+        }
     }
 }
 
-/// Flags over the context's defaults (spec §5.2).
-fn options(app: &App) -> Result<compose::Options> {
-    let resolved = app.resolved()?;
-    let defaults = &resolved.context.defaults;
-    let below_root = |files: &[String]| -> Vec<PathBuf> {
-        files.iter().map(|file| resolved.root.join(file)).collect()
-    };
-    let mut options = compose::Options {
-        files: app.global.files.clone(),
-        project_dir: app.global.project_directory.clone(),
-        project_name: app.global.project_name.clone(),
-        default_project_name: defaults.project_name.clone(),
-        env_files: app.global.env_files.clone(),
-        profiles: app.global.profiles.clone(),
-        environment: app.environment.clone(),
-        cwd: app.cwd.clone(),
-        ..compose::Options::default()
-    };
-    if options.files.is_empty() {
-        options.files = below_root(&defaults.compose_files);
+/// The context whose defaults (spec §5.2) apply. One that was not asked for and cannot be read does
+/// not stop `config`.
+fn context(app: &App) -> Result<Option<Resolved>> {
+    let workspace = app.workspace()?;
+    let flag = app.global.context.as_deref();
+    let resolved = config::resolve(workspace, flag, &|path| app.load_lua(path));
+    match resolved {
+        Ok(resolved) => Ok(Some(resolved)),
+        Err(error) if flag.is_some() => Err(error),
+        Err(error) => {
+            app.report
+                .warn(&format!("{error}; its defaults are left out"));
+            Ok(None)
+        }
     }
-    if options.env_files.is_empty() {
-        options.env_files = below_root(defaults.env_file.as_slice());
-    }
-    Ok(options)
 }

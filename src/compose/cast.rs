@@ -22,7 +22,6 @@ pub fn at(path: &[&str]) -> Option<Type> {
                 "cpu_count" | "cpu_period" | "cpu_quota" | "cpu_rt_period" | "cpu_rt_runtime"
                 | "cpu_shares" | "oom_score_adj" | "pids_limit" | "scale",
             ]
-            | ["configs" | "secrets", _, "mode"]
             | ["deploy", "replicas"]
             | ["deploy", "update_config" | "rollback_config", "parallelism"]
             | ["deploy", "restart_policy", "max_attempts"]

@@ -57,57 +57,66 @@ pub fn resolve_bare(model: &mut Node, environment: &Variables) {
     }
 }
 
-/// `environment:` or `args:` as a mapping, names without a value looked up. With `keep`, those that
-/// stay without a value are kept as `null`.
+/// Looks up the names in `environment:` or `args:` that have no value. With `keep`, those that stay
+/// without one are kept.
 pub fn resolve(node: &mut Node, environment: &Variables, keep: bool) {
-    let at = node.at;
+    match &mut node.value {
+        Value::List(items) => items.retain_mut(|item| {
+            let Value::Str(text) = &mut item.value else {
+                return true;
+            };
+            if text.contains('=') {
+                return true;
+            }
+            match environment.get(text.as_str()) {
+                Some(value) => *text = format!("{text}={value}"),
+                None => return keep,
+            }
+            true
+        }),
+        Value::Map(map) => map.retain(|name, entry| {
+            if !entry.node.is_null() {
+                return true;
+            }
+            match environment.get(name) {
+                Some(value) => entry.node.value = Value::Str(value.clone()),
+                None => return keep,
+            }
+            true
+        }),
+        _ => {}
+    }
+}
+
+/// Pairs as a mapping: `k=v` items by key, values as text.
+fn mapping(node: Node) -> Map {
     let mut map = Map::new();
-    match std::mem::replace(&mut node.value, Value::Null) {
+    match node.value {
+        Value::Map(entries) => {
+            for (name, mut entry) in entries {
+                if let Some(text) = entry.node.scalar_text() {
+                    entry.node.value = Value::Str(text);
+                }
+                map.insert(name, entry);
+            }
+        }
         Value::List(items) => {
             for item in items {
-                let Value::Str(text) = &item.value else {
+                let at = item.at;
+                let Value::Str(text) = item.value else {
                     continue;
                 };
                 let (name, value) = match text.split_once('=') {
-                    Some((name, value)) => (name, Some(value.to_owned())),
-                    None => (text.as_str(), None),
+                    Some((name, value)) => (name, Value::Str(value.to_owned())),
+                    None => (text.as_str(), Value::Null),
                 };
-                insert(&mut map, name, value, item.at, environment, keep);
+                let node = Node::new(value, at);
+                map.insert(name.to_owned(), Entry { key_at: at, node });
             }
         }
-        Value::Map(entries) => {
-            for (name, entry) in entries {
-                let value = entry.node.scalar_text();
-                insert(&mut map, &name, value, entry.node.at, environment, keep);
-            }
-        }
-        other => {
-            node.value = other;
-            return;
-        }
+        _ => {}
     }
-    *node = Node::mapping(map, at);
-}
-
-fn insert(
-    map: &mut Map,
-    name: &str,
-    value: Option<String>,
-    at: super::source::Span,
-    environment: &Variables,
-    keep: bool,
-) {
-    let value = value.or_else(|| environment.get(name).cloned());
-    let value = match value {
-        Some(value) => Value::Str(value),
-        None if keep => Value::Null,
-        None => return,
-    };
-    let entry = Entry {
-        key_at: at,
-        node: Node::new(value, at),
-    };
-    map.insert(name.to_owned(), entry);
+    map
 }
 
 /// Reads `env_file:` and `label_file:` of every service into `environment:` and `labels:`.
@@ -141,9 +150,7 @@ fn env_files(service: &mut Node, project: &Variables) -> Result<(), Problem> {
         None => Node::mapping(Map::new(), super::source::Span::NOWHERE),
     };
     resolve(&mut own, project, true);
-    let Value::Map(own) = own.value else {
-        return Ok(());
-    };
+    let own = mapping(own);
     let mut read: Variables = Variables::new();
     for file in files.as_ref().and_then(Node::as_list).unwrap_or_default() {
         let Some(path) = file.get("path").and_then(Node::as_str) else {
@@ -234,13 +241,8 @@ fn label_files(service: &mut Node) -> Result<(), Problem> {
             labels.insert(name, Entry::made(Node::string(value, file.at)));
         }
     }
-    let mut own = match map.shift_remove("labels").map(|entry| entry.node) {
-        Some(node) => node,
-        None => Node::mapping(Map::new(), files.at),
-    };
-    resolve(&mut own, &Variables::new(), true);
-    if let Value::Map(own) = own.value {
-        labels.extend(own);
+    if let Some(own) = map.shift_remove("labels") {
+        labels.extend(mapping(own.node));
     }
     map.insert(
         "labels".to_owned(),

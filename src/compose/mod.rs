@@ -43,6 +43,7 @@ mod typed;
 mod unique;
 mod units;
 mod validate;
+mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -78,6 +79,8 @@ pub struct Options {
     pub environment: BTreeMap<String, String>,
     /// The folder the command runs in, absolute.
     pub cwd: PathBuf,
+    /// Only the model matters: what keeps it from being deployed becomes a warning.
+    pub model_only: bool,
     /// `--no-interpolate`: keep variables as written.
     pub no_interpolate: bool,
     /// `--no-normalize`: leave out what the model implies.
@@ -218,40 +221,52 @@ fn run(
     if !options.no_normalize {
         normalize::run(&mut model, name.as_str(), environment);
     }
+    if options.no_interpolate {
+        // Templates are not values: they have neither types nor rules to keep.
+        let tree = render::raw(&model, Form::Json);
+        return Ok(Loaded {
+            project: typed::empty(name, &found.folder),
+            document: render::raw(&model, Form::Yaml),
+            tree,
+            files: loader.sources.paths(),
+            warnings: std::mem::take(&mut loader.warnings),
+            environment: std::mem::take(environment),
+            variables,
+            profiles,
+        });
+    }
     let active = active_profiles(options, environment);
     let disabled = profiles::disable(&mut model, &active, &options.services);
     if !options.no_consistency {
         consistency::run(&model, &disabled)?;
     }
     profiles::select(&mut model, &options.services)?;
-    if !options.no_normalize {
-        profiles::drop_unused(&mut model);
-    }
+    profiles::drop_unused(&mut model);
     if !options.no_env_resolution {
         environment::read_files(&mut model, environment)?;
     }
-    let tree = if options.no_interpolate {
-        render::raw(&model)
-    } else {
-        render::model(&model, Form::Json)?
-    };
-    let document = if options.no_interpolate {
-        tree.clone()
-    } else {
-        render::model(&model, Form::Yaml)?
-    };
+    let tree = render::model(&model, Form::Json)?;
+    let document = render::model(&model, Form::Yaml)?;
     let mut warnings = std::mem::take(&mut loader.warnings);
-    let project = if options.no_interpolate {
-        typed::empty(name, &found.folder)
-    } else {
-        typed::project(&mut typed::Input {
-            name,
-            folder: &found.folder,
-            model: &model,
-            tree: &tree,
-            environment,
-            warnings: &mut warnings,
-        })?
+    let fallback = name.clone();
+    let project = typed::project(&mut typed::Input {
+        name,
+        folder: &found.folder,
+        model: &model,
+        tree: &tree,
+        environment,
+        warnings: &mut warnings,
+    });
+    let project = match project {
+        Err(problems) if options.model_only => {
+            for problem in problems {
+                let place = diagnose::place(&loader.sources, problem.at);
+                let place = place.map_or(String::new(), |place| format!("{place}: "));
+                interpolate::warn(&mut warnings, format!("{place}{}", problem.message));
+            }
+            typed::empty(fallback, &found.folder)
+        }
+        other => other?,
     };
     Ok(Loaded {
         project,

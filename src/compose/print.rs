@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::Loaded;
+use super::{Loaded, yaml};
 use crate::error::{Error, Explain as _, Result};
 use crate::model::Digest;
 
@@ -25,21 +25,13 @@ pub fn print(loaded: &Loaded, format: Format, interpolated: bool) -> Result<Stri
             let text = serde_json::to_string_pretty(&sorted);
             text.explain(|| "cannot print the model")?
         }
-        Format::Yaml => yaml(&loaded.document)?,
+        Format::Yaml => yaml::write(&loaded.document),
     };
     Ok(if interpolated {
         text.replace('$', "$$")
     } else {
         text
     })
-}
-
-/// Compose's YAML writer, near enough to read back the same and to look the same.
-fn yaml(value: &Json) -> Result<String> {
-    let mut options = serde_saphyr::SerializerOptions::default();
-    options.indent_step = 2;
-    serde_saphyr::to_string_with_options(value, options)
-        .map_err(|error| Error::user("cannot print the model").cause(error))
 }
 
 /// The top level and each service sorted by key, as the JSON output has them.

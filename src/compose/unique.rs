@@ -105,7 +105,6 @@ fn device(node: &Node) -> Result<String, String> {
         }
         Value::Map(_) => node
             .get("target")
-            .or_else(|| node.get("source"))
             .and_then(Node::as_str)
             .map(str::to_owned)
             .ok_or_else(|| "the device has no `target`".to_owned()),

@@ -1,6 +1,6 @@
 //! Every key of the model with its type, in the order Compose prints them.
 
-use super::Keep::{Always, Both, Full, Object as Empty, Written};
+use super::Keep::{Always, Both, Full, Object as Empty, OnlyYaml, Written};
 use super::{Field, Type};
 
 use Type::{
@@ -14,7 +14,7 @@ pub const TOP: &[Field] = &[
     Field("volumes", Map(&Object(VOLUME)), Full),
     Field("secrets", Map(&Object(FILE_OBJECT)), Full),
     Field("configs", Map(&Object(FILE_OBJECT)), Full),
-    Field("models", Map(&Object(MODEL)), Full),
+    Field("models", Map(&Object(MODEL)), OnlyYaml),
 ];
 
 const SERVICE: &[Field] = &[

@@ -35,6 +35,8 @@ enum Keep {
     Object,
     /// Always in both forms.
     Both,
+    /// When it is not empty, and only in YAML.
+    OnlyYaml,
 }
 
 /// The type of a value.
@@ -92,7 +94,7 @@ pub fn model(model: &Node, form: Form) -> Checked<Json> {
     };
     let mut top = pass.object(model, TOP, &mut Vec::new());
     if let Some(map) = model.as_map() {
-        extensions(map, &mut top);
+        extensions(map, form, &mut top);
     }
     if pass.problems.is_empty() {
         Ok(Json::Object(top))
@@ -102,29 +104,31 @@ pub fn model(model: &Node, form: Form) -> Checked<Json> {
 }
 
 /// A tree as it is, keys sorted: what Compose prints when variables are not replaced.
-pub fn raw(node: &Node) -> Json {
+pub fn raw(node: &Node, form: Form) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
         Value::Int(value) => (*value).into(),
         Value::Big(value) => (*value).into(),
-        Value::Float(value) => value::number(*value),
+        // YAML tells `1.0` from `1` by its exponent only, JSON not at all.
+        Value::Float(value) if form == Form::Json => value::number(*value),
+        Value::Float(value) => Json::from(*value),
         Value::Time(text) | Value::Str(text) => Json::String(text.clone()),
-        Value::List(items) => Json::Array(items.iter().map(raw).collect()),
+        Value::List(items) => Json::Array(items.iter().map(|item| raw(item, form)).collect()),
         Value::Map(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
             keys.sort();
-            let entry = |key: &String| (key.clone(), raw(&map[key].node));
+            let entry = |key: &String| (key.clone(), raw(&map[key].node, form));
             Json::Object(keys.into_iter().map(entry).collect())
         }
     }
 }
 
-fn extensions(map: &Map, object: &mut Object<String, Json>) {
+fn extensions(map: &Map, form: Form, object: &mut Object<String, Json>) {
     let mut keys: Vec<&String> = map.keys().filter(|key| key.starts_with("x-")).collect();
     keys.sort();
     for key in keys {
-        object.insert(key.clone(), raw(&map[key].node));
+        object.insert(key.clone(), raw(&map[key].node, form));
     }
 }
 
@@ -148,7 +152,8 @@ impl Pass {
             path.pop();
             let json = self.form == Form::Json;
             let value = match (keep, value) {
-                (Keep::Full, Some(value)) => (!is_empty(&value)).then_some(value),
+                (Keep::OnlyYaml, _) if json => None,
+                (Keep::Full | Keep::OnlyYaml, Some(value)) => (!is_empty(&value)).then_some(value),
                 (Keep::Object, Some(value)) => (json || !is_empty(&value)).then_some(value),
                 (_, Some(value)) => Some(value),
                 (Keep::Object, None) if json => Some(Json::Object(Object::new())),
@@ -180,7 +185,7 @@ impl Pass {
         if self.form == Form::Yaml
             && let Some(map) = node.as_map()
         {
-            extensions(map, &mut object);
+            extensions(map, self.form, &mut object);
         }
         Json::Object(object)
     }

@@ -11,6 +11,7 @@ const NOT_CARRIED_OUT: &[(&[&str], &str)] = &[
     (&["credential_spec"], "only Windows hosts know it"),
     (&["develop"], "it is for development on one machine"),
     (&["external_links"], "put both services on one network"),
+    (&["isolation"], "only Windows hosts know it"),
     (
         &["links"],
         "only the order is kept; services on one network find each other by name",

@@ -109,10 +109,11 @@ fn exposed(tree: &Json) -> Json {
     }
     ports.sort();
     ports.dedup();
-    if ports.is_empty() {
+    let map: Map<String, Json> = ports.into_iter().map(|port| (port, json!({}))).collect();
+    if map.is_empty() {
         Json::Null
     } else {
-        json!(ports)
+        Json::Object(map)
     }
 }
 
@@ -153,7 +154,6 @@ fn host(tree: &Json, folder: &Path) -> Result<Map<String, Json>, String> {
         ("group_add", "GroupAdd"),
         ("init", "Init"),
         ("ipc", "IpcMode"),
-        ("isolation", "Isolation"),
         ("oom_score_adj", "OomScoreAdj"),
         ("pid", "PidMode"),
         ("privileged", "Privileged"),

@@ -1,0 +1,314 @@
+//! Writes YAML the way Compose does: two spaces, lists indented, the same choice of quotes.
+
+use serde_json::{Number, Value as Json};
+
+use super::node::Value;
+use super::scalar;
+
+/// `value` as a block document.
+pub fn write(value: &Json) -> String {
+    let mut out = String::new();
+    match value {
+        Json::Object(map) if !map.is_empty() => object(map, 0, &mut out),
+        other => {
+            inline(other, 0, &mut out);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn pad(indent: usize, out: &mut String) {
+    out.extend(std::iter::repeat_n(' ', indent));
+}
+
+/// The entries of a mapping, each on its lines. The first one starts where the cursor is when
+/// `out` does not end a line, which is how a mapping inside a list starts.
+fn object(map: &serde_json::Map<String, Json>, indent: usize, out: &mut String) {
+    for (key, value) in map {
+        if out.is_empty() || out.ends_with('\n') {
+            pad(indent, out);
+        }
+        text(key, true, indent, out);
+        out.push(':');
+        nested(value, indent, out);
+    }
+}
+
+fn nested(value: &Json, indent: usize, out: &mut String) {
+    match value {
+        Json::Object(map) if !map.is_empty() => {
+            out.push('\n');
+            object(map, indent + 2, out);
+        }
+        Json::Array(items) if !items.is_empty() => {
+            out.push('\n');
+            list(items, indent + 2, out);
+        }
+        other => {
+            out.push(' ');
+            inline(other, indent, out);
+            out.push('\n');
+        }
+    }
+}
+
+fn list(items: &[Json], indent: usize, out: &mut String) {
+    for item in items {
+        if out.ends_with('\n') {
+            pad(indent, out);
+        }
+        out.push_str("- ");
+        match item {
+            Json::Object(map) if !map.is_empty() => object(map, indent + 2, out),
+            Json::Array(items) if !items.is_empty() => list(items, indent + 2, out),
+            other => {
+                inline(other, indent, out);
+                out.push('\n');
+            }
+        }
+    }
+}
+
+fn inline(value: &Json, indent: usize, out: &mut String) {
+    match value {
+        Json::Null => out.push_str("null"),
+        Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        Json::Number(number) => out.push_str(&shortest(number)),
+        Json::String(value) => text(value, false, indent, out),
+        Json::Array(_) => out.push_str("[]"),
+        Json::Object(_) => out.push_str("{}"),
+    }
+}
+
+/// The shortest decimal, with an exponent from a million on.
+fn shortest(number: &Number) -> String {
+    if number.is_i64() || number.is_u64() {
+        return number.to_string();
+    }
+    let value = number.as_f64().unwrap_or_default();
+    let magnitude = value.abs();
+    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) || magnitude >= 1e21 {
+        return super::node::float_text(value);
+    }
+    let scientific = format!("{value:e}");
+    match scientific.split_once('e') {
+        Some((digits, exponent)) if exponent.parse::<i32>().is_ok_and(|e| e >= 21) => {
+            format!("{digits}e+{exponent:0>2}")
+        }
+        _ => format!("{value}"),
+    }
+}
+
+/// How a string can be written.
+struct Shape {
+    plain: bool,
+    single: bool,
+    literal: bool,
+}
+
+fn text(value: &str, key: bool, indent: usize, out: &mut String) {
+    let shape = shape(value);
+    if value.contains('\n') && !key && shape.literal {
+        return literal(value, indent, out);
+    }
+    let means_text = matches!(scalar::plain(value), Value::Str(_)) && value != "<<";
+    let wants_plain = means_text && !is_old_bool(value) && !is_base_60(value);
+    if value.contains('\n') || !wants_plain {
+        double(value, out);
+    } else if shape.plain {
+        out.push_str(value);
+    } else if shape.single {
+        out.push('\'');
+        out.push_str(&value.replace('\'', "''"));
+        out.push('\'');
+    } else {
+        double(value, out);
+    }
+}
+
+/// Words that YAML 1.1 took for booleans.
+fn is_old_bool(value: &str) -> bool {
+    matches!(
+        value,
+        "y" | "Y"
+            | "yes"
+            | "Yes"
+            | "YES"
+            | "on"
+            | "On"
+            | "ON"
+            | "n"
+            | "N"
+            | "no"
+            | "No"
+            | "NO"
+            | "off"
+            | "Off"
+            | "OFF"
+    )
+}
+
+/// `1:30`, which YAML 1.1 took for a number of base 60.
+fn is_base_60(value: &str) -> bool {
+    let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
+    let (digits, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let mut parts = digits.split(':');
+    let first = parts.next().unwrap_or_default();
+    let rest: Vec<&str> = parts.collect();
+    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || b == b'_');
+    first.starts_with(|c: char| c.is_ascii_digit())
+        && number(first)
+        && number(fraction)
+        && !rest.is_empty()
+        && rest.iter().all(|part| {
+            let bytes = part.as_bytes();
+            match bytes {
+                [unit] => unit.is_ascii_digit(),
+                [ten, unit] => (b'0'..=b'5').contains(ten) && unit.is_ascii_digit(),
+                _ => false,
+            }
+        })
+}
+
+fn shape(value: &str) -> Shape {
+    let chars: Vec<char> = value.chars().collect();
+    let blank_after = |at: usize| {
+        chars
+            .get(at + 1)
+            .is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\r'))
+    };
+    let blank_before = |at: usize| at == 0 || matches!(chars[at - 1], ' ' | '\t' | '\n' | '\r');
+    let mut indicators = value.starts_with("---") || value.starts_with("...");
+    let (mut special, mut breaks, mut tabs) = (false, false, false);
+    let (mut space_then_break, mut break_then_space) = (false, false);
+    for (at, &c) in chars.iter().enumerate() {
+        indicators |= match c {
+            '#' => blank_before(at),
+            ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@'
+            | '`' => at == 0,
+            '?' | '-' => at == 0 && blank_after(at),
+            ':' => blank_after(at),
+            _ => false,
+        };
+        match c {
+            '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+                breaks = true;
+                space_then_break |= at > 0 && chars[at - 1] == ' ';
+            }
+            ' ' => break_then_space |= at > 0 && chars[at - 1] == '\n',
+            '\t' => tabs = true,
+            c if c.is_control() || c == '\u{feff}' => special = true,
+            _ => {}
+        }
+    }
+    let edge = |c: Option<&char>| matches!(c, Some(' ' | '\n'));
+    let edges = edge(chars.first()) || edge(chars.last());
+    let trailing_space = chars.last() == Some(&' ');
+    Shape {
+        plain: !indicators && !special && !breaks && !tabs && !edges && !value.is_empty(),
+        single: !special && !tabs && !space_then_break && !break_then_space,
+        literal: !special && !trailing_space && !space_then_break,
+    }
+}
+
+fn literal(value: &str, indent: usize, out: &mut String) {
+    out.push('|');
+    if value.starts_with([' ', '\n']) {
+        out.push('2');
+    }
+    let body = value.trim_end_matches('\n');
+    match value.len() - body.len() {
+        0 => out.push('-'),
+        1 if !body.is_empty() => {}
+        _ => out.push('+'),
+    }
+    let lines = value.strip_suffix('\n').unwrap_or(value);
+    for line in lines.split('\n') {
+        out.push('\n');
+        if !line.is_empty() {
+            pad(indent + 2, out);
+            out.push_str(line);
+        }
+    }
+}
+
+fn double(value: &str, out: &mut String) {
+    use std::fmt::Write as _;
+    out.push('"');
+    for c in value.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\0' => out.push_str("\\0"),
+            '\u{1b}' => out.push_str("\\e"),
+            '\u{85}' => out.push_str("\\N"),
+            '\u{2028}' => out.push_str("\\L"),
+            '\u{2029}' => out.push_str("\\P"),
+            c if c.is_control() || c == '\u{feff}' => {
+                // Writing to a String cannot fail.
+                let _ = match u32::from(c) {
+                    code @ 0..=0xff => write!(out, "\\x{code:02X}"),
+                    code => write!(out, "\\u{code:04X}"),
+                };
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn shown(value: &str) -> String {
+        let mut out = String::new();
+        text(value, false, 0, &mut out);
+        out
+    }
+
+    #[test]
+    fn quotes_only_where_needed() {
+        for (value, wanted) in [
+            ("abc", "abc"),
+            ("1.1.1.1", "1.1.1.1"),
+            ("80:80", "80:80"),
+            ("1:30", "\"1:30\""),
+            ("8", "\"8\""),
+            ("true", "\"true\""),
+            ("y", "\"y\""),
+            ("", "\"\""),
+            ("a: b", "'a: b'"),
+            ("- a", "'- a'"),
+            ("it's", "it's"),
+            ("'x", "'''x'"),
+            ("#x", "'#x'"),
+            ("a\tb", "\"a\\tb\""),
+            ("{x}", "'{x}'"),
+            (" x", "' x'"),
+        ] {
+            assert_eq!(shown(value), wanted, "{value}");
+        }
+    }
+
+    #[test]
+    fn lines_keep_their_ends() {
+        assert_eq!(shown("a\nb"), "|-\n  a\n  b");
+        assert_eq!(shown("a\nb\n"), "|\n  a\n  b");
+        assert_eq!(shown("a\n\n"), "|+\n  a\n");
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let value =
+            json!({"a": [{"b": 1, "c": ["x", []]}, [1, "2"]], "d": {}, "e": null, "f": 0.5});
+        let text = write(&value);
+        let read: Json = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(read, value, "{text}");
+    }
+}
