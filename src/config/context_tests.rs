@@ -120,8 +120,7 @@ fn guarded_has_its_own_defaults() {
 fn an_unknown_key_gets_line_mark_and_near_miss() {
     assert_eq!(
         mistakes(&with("porxy:\n  driver: caddy\n")),
-        "`staging.yml` has a mistake\n\
-         staging.yml:3:1: unknown key \"porxy\"; did you mean `proxy`?\n  \
+        "staging.yml:3:1: unknown key \"porxy\"; did you mean `proxy`?\n  \
            |\n\
          3 | porxy:\n  \
            | ^^^^^"

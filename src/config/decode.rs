@@ -53,15 +53,14 @@ impl Problems {
             return None;
         }
         problems.sort_by_key(|problem| problem.at.map(|at| (at.line, at.column)));
-        let count = match problems.len() {
-            1 => "a mistake".to_owned(),
-            count => format!("{count} mistakes"),
+        let shown: Vec<String> = problems
+            .iter()
+            .map(|problem| show(problem, file, source))
+            .collect();
+        let message = match problems.len() {
+            1 => shown.concat(),
+            count => format!("`{file}` has {count} mistakes\n{}", shown.join("\n")),
         };
-        let mut message = format!("`{file}` has {count}");
-        for problem in &problems {
-            message.push('\n');
-            message.push_str(&show(problem, file, source));
-        }
         Some(Error::user(message))
     }
 }

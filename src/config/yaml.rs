@@ -9,10 +9,17 @@ use super::decode::Problem;
 use super::tree::{Entry, Node, Position, Tree};
 use crate::error::{Error, Result};
 
+/// Aliases save a few lines in a context; anything that unfolds further is a mistake or an attack.
+const MOST_REPLAYED: usize = 20_000;
+
 /// Parses one document. An empty one is [`Tree::Null`].
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     // `strict_booleans`: `on` and `yes` stay text, as everywhere in Compose files.
-    let options = serde_saphyr::options! { strict_booleans: true, with_snippet: false };
+    let options = serde_saphyr::options! {
+        strict_booleans: true,
+        with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_REPLAYED },
+    };
     read(text, options).map_err(|error| Problem {
         at: error.location().and_then(position),
         message: say(&error),
