@@ -12,12 +12,16 @@ use crate::error::{Error, Result};
 /// Aliases save a few lines in a context; anything that unfolds further is a mistake or an attack.
 const MOST_REPLAYED: usize = 20_000;
 
+/// Our own files nest four levels; what is far deeper would only fill the stack.
+const DEEPEST: usize = 64;
+
 /// Parses one document. An empty one is [`Tree::Null`].
 pub(super) fn parse(text: &str) -> Result<Node, Problem> {
     // `strict_booleans`: `on` and `yes` stay text, as everywhere in Compose files.
     let options = serde_saphyr::options! {
         strict_booleans: true,
         with_snippet: false,
+        budget: serde_saphyr::budget! { max_depth: DEEPEST },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MOST_REPLAYED },
     };
     read(text, options).map_err(|error| Problem {
@@ -201,6 +205,11 @@ mod tests {
             );
             assert!(!problem.message.contains(" at line "), "{problem:?}");
         }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_mistake() {
+        assert_eq!(keys("\u{feff}a: 1\n")[0].0, "a");
     }
 
     #[test]

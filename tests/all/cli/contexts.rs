@@ -217,3 +217,20 @@ fn contexts_in_json_can_be_read_by_programs() {
     assert_eq!(error["event"], "error");
     assert_eq!(error["exit_code"], 1);
 }
+
+#[test]
+fn files_made_to_break_the_parser_are_refused() {
+    let repo = two();
+    for text in [
+        "[".repeat(100_000),
+        "- ".repeat(50_000),
+        "{a: ".repeat(50_000),
+    ] {
+        repo.write(".webpods/contexts/staging.yml", &text);
+        repo.run(&["context", "inspect"])
+            .refused(1, &["staging.yml:1:"]);
+    }
+    std::fs::write(repo.path().join(".webpods/config.yml"), b"\xff\xfe").unwrap();
+    repo.run(&["context", "inspect"])
+        .refused(1, &["is not UTF-8 text"]);
+}
