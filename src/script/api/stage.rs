@@ -23,19 +23,32 @@ for path; do
 done
 "#;
 
-/// Unpacks beside the place and renames: a container never sees half a file. Arguments: paths, in
-/// the order of the archive's entries `0`, `1`, …
+/// Unpacks beside the place and renames: a container never sees half a file. Arguments: an owner
+/// (`70:70`, or empty) and a path, in the order of the archive's entries `0`, `1`, …
 const UNPACK: &str = r#"set -eu
 umask 077
-n=0
-for path; do
-    [ "$n" -gt 0 ] || { mkdir -p -- "${path%/*}"; tmp=$(mktemp -d "${path%/*}/.staging.XXXXXX"); trap 'rm -rf -- "$tmp"' EXIT; tar -xpof - -C "$tmp"; }
-    [ -e "$tmp/$n" ] || { echo "the archive has no entry for $path" >&2; exit 1; }
+n=0 tmp=
+trap '[ -z "$tmp" ] || rm -rf -- "$tmp"' EXIT
+while [ $# -gt 1 ]; do
+    owner=$1 path=$2
+    shift 2
     mkdir -p -- "${path%/*}"
+    if [ -z "$tmp" ]; then
+        tmp=$(mktemp -d "${path%/*}/.staging.XXXXXX")
+        tar -xpof - -C "$tmp"
+    fi
+    [ -e "$tmp/$n" ] || { echo "the archive has no entry for $path" >&2; exit 1; }
+    [ -z "$owner" ] || chown -R -- "$owner" "$tmp/$n" || {
+        echo "only root can give $path to user $owner" >&2
+        exit 31
+    }
     [ -e "$path" ] || mv -- "$tmp/$n" "$path"
     n=$((n + 1))
 done
 "#;
+
+/// Exit status of [`UNPACK`] when the ssh user may not change owners.
+const NOT_ROOT: i32 = 31;
 
 /// Stages those files of the current `prepare` step whose paths are listed.
 pub(super) async fn stage(stage: &Stage, paths: &[String]) -> Result<()> {
@@ -78,8 +91,12 @@ async fn missing(host: &Host, files: &[&StagedFile]) -> Result<Vec<StagedFile>> 
 }
 
 async fn send(host: &Host, files: Vec<StagedFile>) -> Result<()> {
-    let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
-    let arguments: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let count = files.len();
+    let owned: Vec<String> = files
+        .iter()
+        .flat_map(|file| [owner(file), file.path.clone()])
+        .collect();
+    let arguments: Vec<&str> = owned.iter().map(String::as_str).collect();
     let mut process = host.stream(UNPACK, &arguments).await?;
     let (chunks, mut ready) = mpsc::channel(AHEAD);
     let packing = tokio::task::spawn_blocking(move || pack(&files, Chunks(chunks)));
@@ -102,9 +119,21 @@ async fn send(host: &Host, files: Vec<StagedFile>) -> Result<()> {
     match packed {
         Err(error) if output.success() || error.causes().is_empty() => Err(error),
         Err(error) if !is_broken_pipe(&error) => Err(error),
+        _ if output.status == NOT_ROOT => Err(output
+            .error("put the project's files in place")
+            .hint("leave `uid` and `gid` of the config or secret out and let its `mode` be 0444")),
         _ => output
-            .ok(&format!("put {} of the project's files", paths.len()))
+            .ok(&format!("put {count} of the project's files in place"))
             .map(drop),
+    }
+}
+
+/// `70:70`, `70`, `:70`, or nothing: the ssh user's.
+fn owner(file: &StagedFile) -> String {
+    let id = |id: Option<u32>| id.map(|id| id.to_string()).unwrap_or_default();
+    match file.gid {
+        None => id(file.uid),
+        gid => format!("{}:{}", id(file.uid), id(gid)),
     }
 }
 

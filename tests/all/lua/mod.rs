@@ -1,5 +1,6 @@
 //! The built-in scripts and the VM they run in, asked as the planner asks them.
 
+mod acting;
 mod caddy;
 mod overlay;
 mod placement;
