@@ -9,10 +9,8 @@ local function run(host, step)
     for _, volume in step.volumes do
         host.docker:remove_volume(volume)
     end
-    for _, image in step.images do
-        host.docker:remove_image(image)
-    end
-    host.blobs:prune(step.keep)
+    -- Images go with their blobs, unless another project refers to the same content.
+    host.blobs:prune(step.keep, step.images)
     if step.everything then
         host:forget()
     end

@@ -39,14 +39,20 @@ pub(super) async fn held(engine: &Engine) -> Result<Vec<Held>> {
 /// The layers of every image that can supply any: on the classic store all images, on the
 /// containerd store those that were loaded in our form, where layers are named by their content.
 pub(super) async fn layers(engine: &Engine, held: &[Held]) -> Result<Vec<Vec<Digest>>> {
-    let useful = held.iter().filter(|image| match engine.identity().store {
-        Kind::Classic => true,
-        Kind::Containerd => image.tags.iter().any(|tag| manifest_of(tag).is_some()),
-    });
+    let store = engine.identity().store;
+    // Owned, because a stream over borrowed images is not `Send` as far as the compiler can tell.
+    let useful: Vec<String> = held
+        .iter()
+        .filter(|image| match store {
+            Kind::Classic => true,
+            Kind::Containerd => image.tags.iter().any(|tag| manifest_of(tag).is_some()),
+        })
+        .map(|image| image.id.clone())
+        .collect();
     stream::iter(useful)
-        .map(|image| async {
+        .map(|id| async move {
             // An image may vanish between the two questions.
-            let Some(found) = engine.inspect_image(&image.id).await.found()? else {
+            let Some(found) = engine.inspect_image(&id).await.found()? else {
                 return Ok(Vec::new());
             };
             let layers = found.root_fs.and_then(|rootfs| rootfs.layers);

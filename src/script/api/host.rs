@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mlua::{Lua, Table, UserData, UserDataFields, UserDataMethods, Value};
 
+use super::blobs::ScriptBlobs;
 use super::docker::ScriptDocker;
 use super::{commit, files, http, options, stage};
 use crate::error::{Error, Result};
@@ -41,6 +42,7 @@ impl UserData for ScriptHost {
         fields.add_field_method_get("name", |_, this| Ok(this.host.name().to_string()));
         fields.add_field_method_get("is_local", |_, this| Ok(this.host.is_local()));
         fields.add_field_method_get("docker", |_, this| Ok(ScriptDocker(this.stage.clone())));
+        fields.add_field_method_get("blobs", |_, this| Ok(ScriptBlobs(this.stage.clone())));
     }
 
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {

@@ -1,5 +1,6 @@
 //! The Lua modules under `webpods`, one file each with one `register`.
 
+mod blobs;
 mod commit;
 mod docker;
 mod each;
