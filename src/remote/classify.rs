@@ -12,67 +12,100 @@ pub fn refused(address: &Address, said: &str) -> Error {
         .filter(|line| !line.is_empty() && !is_noise(line))
         .collect();
     let has = |what: &str| lines.iter().any(|line| line.contains(what));
-    let (name, by_hand) = (&address.name, address.by_hand());
-    let error = |message: String| Error::unreachable(message);
+    let Subject { place, user } = subject(address, &lines);
+    let by_hand = address.by_hand();
 
-    let mut error = if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
+    let error = if has("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         error(format!(
-            "host `{name}` ({address}) shows another ssh host key than the known one"
+            "{place} shows another ssh host key than the known one"
         ))
         .hint(
             "if the server was reinstalled, remove the old key with `ssh-keygen -R` as ssh's \
-             message says; if not, somebody may be in between",
+                 message says; if not, somebody may be in between",
         )
         .hint(format!("to see ssh's whole message: `{by_hand}`"))
     } else if has("Host key verification failed") || has("host key is known for") {
         error(format!(
-            "the ssh host key of `{name}` ({address}) is not known, so it was refused"
+            "the ssh host key of {place} is not known, so it was refused"
         ))
         .hint(format!(
             "connect once by hand and check the key: `{by_hand}`"
         ))
         .hint("or set `ssh.host_key: accept-new` in the context to trust keys on first contact")
     } else if has("Permission denied (") || has("Too many authentication failures") {
-        let who = match &address.user {
-            Some(user) => format!("user `{user}`"),
-            None => "your user".to_owned(),
-        };
-        error(format!("host `{name}` ({address}) lets {who} in with none of the keys tried"))
-            .hint("check `ssh.user` and `ssh.key` of the context, and that the key is in `~/.ssh/authorized_keys` there")
+        let who = user.map_or_else(|| "your user".to_owned(), |user| format!("user `{user}`"));
+        error(format!("{place} lets {who} in with none of the keys tried"))
+            .hint(
+                "check `ssh.user` and `ssh.key` of the context, and that the key is in \
+                 `~/.ssh/authorized_keys` there",
+            )
             .hint(format!("try it by hand: `{by_hand}`"))
     } else if has("Could not resolve hostname") {
-        error(format!(
-            "the address of host `{name}`, {address}, has no entry in DNS"
-        ))
-        .hint("check `addr` of the host in the context, or add an alias to ~/.ssh/config")
+        error(format!("the address of {place} has no entry in DNS"))
+            .hint("check the address in the context, or add an alias to ~/.ssh/config")
     } else if has("Connection refused") {
-        error(format!(
-            "host `{name}` ({address}) answers, but no ssh server does"
-        ))
-        .hint("check `ssh.port` of the context, and that sshd runs on the host")
-    } else if has("timed out") || has("No route to host") || has("Network is unreachable") {
-        error(format!(
-            "host `{name}` ({address}) cannot be reached: no answer within {} s",
-            address.connect_timeout.as_secs()
-        ))
-        .hint("check that the host is up, that a firewall lets ssh in, and `addr` in the context")
+        error(format!("{place} answers, but no ssh server does"))
+            .hint("check `ssh.port` of the context, and that sshd runs there")
+    } else if has("timed out") {
+        let seconds = address.connect_timeout.as_secs();
+        error(format!("{place} does not answer within {seconds} s")).hint(
+            "check that it is up, that a firewall lets ssh in, and its address in the context",
+        )
+    } else if has("No route to host") || has("Network is unreachable") {
+        error(format!("there is no route to {place} from here"))
+            .hint("check its address in the context, and your network or VPN")
     } else if has("no such identity") || has("UNPROTECTED PRIVATE KEY") {
-        error(format!(
-            "the ssh key for host `{name}` ({address}) cannot be used"
-        ))
-        .hint("check that the file `ssh.key` names exists and only you can read it")
+        error(format!("the ssh key for {place} cannot be used"))
+            .hint("check that the file `ssh.key` names exists and only you can read it")
     } else {
-        error(format!("cannot connect to host `{name}` ({address})"))
-            .hint(format!("try it by hand: `{by_hand}`"))
+        error(format!("cannot connect to {place}")).hint(format!("try it by hand: `{by_hand}`"))
     };
-    if let Some(bastion) = &address.bastion {
-        error = error.hint(format!(
-            "it is reached through the bastion {bastion}, which may be what fails"
-        ));
-    }
     match most_telling(&lines) {
         Some(line) => error.cause(line),
         None => error.cause("ssh ended without a message"),
+    }
+}
+
+fn error(message: String) -> Error {
+    Error::unreachable(message)
+}
+
+/// Who it was that refused.
+struct Subject {
+    /// For messages, with its address.
+    place: String,
+    /// The login name, when it is set.
+    user: Option<String>,
+}
+
+/// The host, or its bastion when the message names that one.
+fn subject(address: &Address, lines: &[&str]) -> Subject {
+    let name = &address.name;
+    if let Some(bastion) = &address.bastion {
+        let addr = &bastion.addr;
+        // The final ssh talks through the bastion: it looks up no name and opens no connection.
+        let of_bastion = |line: &&str| {
+            line.contains(" connect to host ")
+                || line.contains("Could not resolve hostname")
+                || line.starts_with(&format!("{bastion}: "))
+                || line.contains(&format!("@{addr}: "))
+                || line.contains(&format!("known for {addr} "))
+                || line.contains(&format!("known for [{addr}]"))
+        };
+        if addr != &address.addr && lines.iter().any(of_bastion) {
+            return Subject {
+                place: format!("bastion {bastion} before host `{name}`"),
+                user: bastion.user.clone(),
+            };
+        }
+        return Subject {
+            place: format!("host `{name}` ({address}, through bastion {bastion})"),
+            user: address.user.clone(),
+        };
+    }
+    Subject {
+        place: format!("host `{name}` ({address})"),
+        user: address.user.clone(),
     }
 }
 
@@ -141,11 +174,11 @@ mod tests {
         let cases = [
             (
                 "ssh: connect to host 10.0.0.9 port 22: Connection timed out",
-                "no answer within 10 s",
+                "within 10 s",
             ),
             (
                 "ssh: connect to host 10.0.0.9 port 22: No route to host",
-                "cannot be reached",
+                "there is no route",
             ),
             (
                 "ssh: connect to host 10.0.0.9 port 22: Connection refused",
@@ -164,11 +197,13 @@ mod tests {
                 "none of the keys",
             ),
             (
-                "No ED25519 host key is known for 10.0.0.9 and you have requested strict checking.\nHost key verification failed.",
+                "No ED25519 host key is known for 10.0.0.9 and you have requested strict \
+                 checking.\nHost key verification failed.",
                 "is not known",
             ),
             (
-                "@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@\nHost key verification failed.",
+                "@@@@@@\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@\n\
+                 Host key verification failed.",
                 "another ssh host key",
             ),
             ("something new", "cannot connect to host `web-1`"),
@@ -185,17 +220,35 @@ mod tests {
 
     #[test]
     fn a_failing_bastion_is_named_and_its_own_words_are_the_cause() {
-        let said = "jump@b: Permission denied (publickey).\r\n\
-                    kex_exchange_identification: Connection closed by remote host\r\n\
+        let lost = "kex_exchange_identification: Connection closed by remote host\r\n\
                     Connection closed by UNKNOWN port 65535\r\n";
-        let error = refused(&address(Some("jump@b")), said);
-        assert_eq!(error.causes(), ["jump@b: Permission denied (publickey)."]);
-        assert!(
-            error
-                .hints()
-                .iter()
-                .any(|hint| hint.contains("bastion jump@b"))
+        let through =
+            |said: &str| refused(&address(Some("jump@gate")), &format!("{said}\r\n{lost}"));
+        let denied = through("jump@gate: Permission denied (publickey).");
+        assert_eq!(
+            denied.causes(),
+            ["jump@gate: Permission denied (publickey)."]
         );
+        assert_eq!(
+            denied.message(),
+            "bastion jump@gate before host `web-1` lets user `jump` in with none of the keys tried"
+        );
+        let down = through("ssh: connect to host gate port 22: Connection refused");
+        assert!(
+            down.message().starts_with("bastion jump@gate before"),
+            "{down}"
+        );
+
+        let behind = through(
+            "channel 0: open failed: connect failed: Connection refused\r\nstdio forwarding failed",
+        );
+        assert_eq!(
+            behind.message(),
+            "host `web-1` (deploy@10.0.0.9, through bastion jump@gate) answers, but no ssh server does"
+        );
+        let host = through("deploy@10.0.0.9: Permission denied (publickey).");
+        assert!(host.message().starts_with("host `web-1`"), "{host}");
+        assert!(host.message().contains("user `deploy`"), "{host}");
     }
 
     #[test]

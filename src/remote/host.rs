@@ -12,7 +12,7 @@ use crate::model::{self, HostName, Ssh};
 
 use super::address::Address;
 use super::ssh::Remote;
-use super::{Output, Process, local, quote};
+use super::{Output, Process, local};
 
 /// Where a Docker engine listens unless it was told otherwise.
 pub(super) const ENGINE_SOCKET: &str = "/var/run/docker.sock";
@@ -149,10 +149,9 @@ impl Host {
     /// # Errors
     /// As [`Host::sh`].
     pub async fn stream(&self, script: &str, args: &[&str]) -> Result<Process> {
-        let line = quote::command_line(script, args)?;
         match &self.route {
             Route::Local { .. } => local::open(&self.name, script, args),
-            Route::Ssh(remote) => remote.open(&line).await,
+            Route::Ssh(remote) => remote.open(script, args).await,
         }
     }
 

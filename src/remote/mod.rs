@@ -13,6 +13,7 @@ mod host;
 mod link;
 mod local;
 mod master;
+mod noise;
 mod output;
 mod process;
 mod quote;

@@ -18,7 +18,7 @@ use super::address::Address;
 use super::host::{ENGINE_SOCKET, Options};
 use super::link::Link;
 use super::process::Process;
-use super::{folder, master};
+use super::{folder, master, noise, quote};
 
 /// Sessions at once over one connection, below sshd's `MaxSessions` of 10.
 const CHANNELS: usize = 8;
@@ -89,15 +89,16 @@ impl Remote {
         }
     }
 
-    /// Starts a command line on the host.
-    pub async fn open(&self, command: &str) -> Result<Process> {
+    /// Runs `sh -c script webpods args…` on the host.
+    pub async fn open(&self, script: &str, args: &[&str]) -> Result<Process> {
+        let command = quote::command_line(&noise::marked(script), args)?;
         // The semaphore is never closed.
         let channel = Arc::clone(&self.channels).acquire_owned().await.ok();
         let deadline = Instant::now() + PATIENCE;
         let mut pause = Duration::from_millis(20);
         let (link, mut session) = loop {
             let link = self.link().await?;
-            let started = Session::to_raw_command(Arc::clone(&link.session), command)
+            let started = Session::to_raw_command(Arc::clone(&link.session), &command)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
@@ -138,7 +139,8 @@ impl Remote {
                 Err(error) => Err(lost(&name, &error)),
             }
         });
-        let (input, output, errors) = (Box::new(input), Box::new(output), Box::new(errors));
+        let output = noise::skip(output).await;
+        let (input, errors) = (Box::new(input), Box::new(errors));
         let name = &self.address.name;
         Ok(Process::new(name, input, output, errors, ending, channel))
     }

@@ -51,7 +51,7 @@ async fn every_way_to_fail_is_told_apart() {
     let cases = [
         (
             "ssh: connect to host 10.0.0.9 port 22: Connection timed out\r\n",
-            "host `web-1` (deploy@10.0.0.9) cannot be reached: no answer within 10 s",
+            "host `web-1` (deploy@10.0.0.9) does not answer within 10 s",
         ),
         (
             "deploy@10.0.0.9: Permission denied (publickey).\r\n",
@@ -59,11 +59,11 @@ async fn every_way_to_fail_is_told_apart() {
         ),
         (
             "Host key verification failed.\r\n",
-            "the ssh host key of `web-1` (deploy@10.0.0.9) is not known, so it was refused",
+            "the ssh host key of host `web-1` (deploy@10.0.0.9) is not known, so it was refused",
         ),
         (
             "ssh: Could not resolve hostname 10.0.0.9: Name or service not known\r\n",
-            "the address of host `web-1`, deploy@10.0.0.9, has no entry in DNS",
+            "the address of host `web-1` (deploy@10.0.0.9) has no entry in DNS",
         ),
         (
             "ssh: connect to host 10.0.0.9 port 22: Connection refused\r\n",

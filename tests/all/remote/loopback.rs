@@ -44,6 +44,17 @@ async fn scripts_get_their_arguments_and_give_their_output() {
 }
 
 #[tokio::test]
+async fn what_start_up_files_print_is_not_output() {
+    let sshd = sshd!("");
+    // bash reads it for every command that sshd runs; other shells have files of their own.
+    std::fs::write(sshd.path(".bashrc"), "echo Welcome; echo Warning >&2\n").unwrap();
+    std::fs::write(sshd.path(".zshenv"), "echo Welcome; echo Warning >&2\n").unwrap();
+    let host = sshd.session();
+    assert_eq!(host.sh("echo out", &[]).await.unwrap().stdout, b"out\n");
+    assert_eq!(host.sh("exit 3", &[]).await.unwrap().stdout, b"");
+}
+
+#[tokio::test]
 async fn every_status_comes_back() {
     let sshd = sshd!("");
     let host = sshd.session();

@@ -3,6 +3,7 @@
 mod engine;
 mod fake;
 mod loopback;
+mod nodes;
 mod refusal;
 mod sshd;
 

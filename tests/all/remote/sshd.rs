@@ -43,7 +43,7 @@ impl Sshd {
                 "Port {port}\nListenAddress 127.0.0.1\nHostKey {dir}/host\n\
                  AuthorizedKeysFile {dir}/authorized_keys\nPidFile none\nUsePAM no\n\
                  StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n\
-                 PermitRootLogin yes\nLogLevel INFO\n{extra}\n"
+                 PermitRootLogin yes\nLogLevel INFO\nSetEnv HOME={dir}\n{extra}\n"
             );
             fs::write(path("config"), config).unwrap();
             let mut child = Command::new(program)
