@@ -40,7 +40,7 @@ show webpods lab ls
 step "The first release"
 show webpods -c lab up -d
 
-mapfile -t nodes < <(webpods lab ls --format json | sed -n 's/.*"addr": *"\([0-9.]*\)".*/\1/p')
+mapfile -t nodes < <(sed -n "s/^ *addr: //p" .webpods/contexts/lab.yml)
 [ ${#nodes[@]} -ge 3 ] || { echo "demo: expected three nodes, found ${#nodes[@]}" >&2; exit 1; }
 
 step "Every node's Caddy answers"
