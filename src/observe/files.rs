@@ -98,17 +98,16 @@ fn understand(
                 Part::Unreadable => return Err(unreadable(&path)),
             },
             "claims" => {
-                for line in part.text().unwrap_or_default().lines() {
-                    match serde_json::from_str(line) {
+                // One project's broken bytes must not hide what the others claim.
+                let text = String::from_utf8_lossy(part.bytes().unwrap_or_default());
+                for line in text.lines() {
+                    let (whose, text) = line.split_once('\t').unwrap_or(("?", line));
+                    match serde_json::from_str(text) {
                         Ok(claim) => files.claims.push(claim),
-                        Err(_) => foreign(host, events),
+                        Err(_) => foreign(host, whose, events),
                     }
                 }
             }
-            "other" => match part.bytes().map(serde_json::from_slice::<ProjectState>) {
-                Some(Ok(state)) => files.claims.push(claim(&state, host.name())),
-                _ => foreign(host, events),
-            },
             "listening" => files.listening = listening::ports(part.text().unwrap_or_default()),
             "disk" => {
                 files.disk_free = part.text().and_then(listening::free).ok_or_else(|| {
@@ -120,7 +119,12 @@ fn understand(
                 })?;
             }
             other => {
-                if let Some(path) = other.strip_prefix("proxy ") {
+                if let Some(whose) = other.strip_prefix("other ") {
+                    match part.bytes().map(serde_json::from_slice::<ProjectState>) {
+                        Some(Ok(state)) => files.claims.push(claim(&state, host.name())),
+                        _ => foreign(host, whose, events),
+                    }
+                } else if let Some(path) = other.strip_prefix("proxy ") {
                     let content = match part {
                         Part::Present(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
                         Part::Absent => None,
@@ -135,10 +139,10 @@ fn understand(
     Ok(files)
 }
 
-fn foreign(host: &Host, events: &Events) {
+fn foreign(host: &Host, whose: &str, events: &Events) {
     events.warn(format!(
-        "host `{}` has the state of another project that cannot be read; its domains and ports \
-         are not taken into account",
+        "host `{}` has the state of another project, {whose:?}, that cannot be read; its domains \
+         and ports are not taken into account",
         host.name()
     ));
 }

@@ -129,11 +129,18 @@ async fn other_projects_claims_are_read_and_ours_are_not() {
 #[tokio::test]
 async fn broken_claims_of_others_are_a_warning() {
     let place = Place::new();
-    place.put("state/lab/blog/claims", "{\"owner\": \u{1b}[2J");
+    place.put("state/lab/blog/claims", b"\xff{\"owner\": \x1b[2J");
+    let good = "{\"owner\":{\"context\":\"lab\",\"project\":\"ok\"},\"domains\":[],\"ports\":[]}";
+    place.put("state/lab/ok/claims", good);
     place.put("state/lab/wiki/state.json", [0xff, 0xfe]);
     let files = place.look(&[]).await.unwrap();
-    assert!(files.claims.is_empty());
-    assert_eq!(place.warnings.lock().unwrap().len(), 2);
+    assert_eq!(files.claims.len(), 1);
+    let warnings = place.warnings.lock().unwrap();
+    for whose in ["lab/blog", "lab/wiki"] {
+        let named =
+            |event: &Event| matches!(event, Event::Warning { message } if message.contains(whose));
+        assert!(warnings.iter().any(named), "{whose}: {warnings:?}");
+    }
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ async fn note(shared: &Shared, batch: &[Entry]) {
     }
 }
 
-async fn renew(shared: &Shared, seen: &mut [Instant]) {
+pub(super) async fn renew(shared: &Shared, seen: &mut [Instant]) {
     let seconds = LASTS.as_secs().to_string();
     let renewals = shared.sites.iter().zip(seen).map(|(site, seen)| {
         let seconds = &seconds;

@@ -216,6 +216,11 @@ impl Lease {
         released.map(|_| ())
     }
 
+    #[cfg(test)]
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0.shared
+    }
+
     fn site(&self, host: &HostName) -> Result<&Site> {
         let mut sites = self.0.shared.sites.iter();
         sites.find(|site| site.name() == host).ok_or_else(|| {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::keep::renew;
 use super::lock::Members;
 use super::site::Site;
 use super::*;
@@ -292,6 +293,64 @@ async fn only_leases_that_can_be_over_are_taken_over() {
         if let Ok(lease) = taken {
             lease.release(Outcome::Done, None).await.unwrap();
         }
+    }
+}
+
+fn expires(fleet: &Fleet) -> i64 {
+    let lock = fs::read(fleet.file("a", "lock")).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&lock).unwrap()["expires"]
+        .as_i64()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn renewing_moves_the_end_and_changes_nothing_else() {
+    let fleet = Fleet::of(&["a"]);
+    let lease = fleet.copies.lock(&request("alice@laptop")).await.unwrap();
+    let lock = fleet.file("a", "lock");
+    let before = fs::read_to_string(&lock).unwrap();
+    let first = expires(&fleet);
+    fs::write(
+        &lock,
+        before.replace(&first.to_string(), &(first - 50).to_string()),
+    )
+    .unwrap();
+    renew(lease.shared(), &mut [tokio::time::Instant::now()]).await;
+    lease.check().unwrap();
+    let second = expires(&fleet);
+    assert!(second >= first);
+    let after = fs::read_to_string(&lock).unwrap();
+    assert_eq!(
+        after.replace(&second.to_string(), &first.to_string()),
+        before
+    );
+    lease.release(Outcome::Done, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_renews_a_lease_that_is_anothers_learns_it_and_stops() {
+    for (what, lock) in [
+        ("theirs", Some(foreign("t0", now(), now() + 50))),
+        ("gone", None),
+    ] {
+        let fleet = Fleet::of(&["a"]);
+        let lease = fleet.copies.lock(&request("alice@laptop")).await.unwrap();
+        match lock {
+            Some(text) => fs::write(fleet.file("a", "lock"), text).unwrap(),
+            None => fs::remove_file(fleet.file("a", "lock")).unwrap(),
+        }
+        renew(lease.shared(), &mut [tokio::time::Instant::now()]).await;
+        let error = lease.lost().await;
+        assert_eq!(error.kind(), Kind::NeedsAttention, "{what}");
+        assert_eq!(
+            error.to_string().contains("carol@ci"),
+            what == "theirs",
+            "{error}"
+        );
+        assert!(lease.write(&state(1)).await.is_err());
+        assert!(!fleet.file("a", "state.json").exists());
+        lease.release(Outcome::Failed, None).await.unwrap();
+        assert_eq!(fleet.file("a", "lock").exists(), what == "theirs");
     }
 }
 

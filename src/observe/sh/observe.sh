@@ -22,14 +22,14 @@ for folder in "$root"/*/*/; do
     if [ "$folder" != "$ours" ] && [ -r "$folder/claims" ]; then
         line=
         IFS= read -r line <"$folder/claims"
-        printf '%s\n' "$line"
+        printf '%s\t%s\n' "${folder#"$root"/}" "$line"
     fi
 done
 # A state that was put back by hand has no claims beside it.
 for folder in "$root"/*/*/; do
     folder=${folder%/}
     if [ "$folder" != "$ours" ] && [ ! -e "$folder/claims" ] && [ -r "$folder/state.json" ]; then
-        file other "$folder/state.json"
+        file "other ${folder#"$root"/}" "$folder/state.json"
     fi
 done
 
