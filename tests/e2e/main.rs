@@ -6,6 +6,9 @@
     reason = "a test that cannot set itself up must fail"
 )]
 
+mod changes;
 mod fleet;
+mod isolation;
 mod shop;
 mod support;
+mod trouble;

@@ -19,6 +19,11 @@ impl Answer {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
+
+    /// The body as JSON; null when it is none, as a proxy's own pages are.
+    pub fn json_or_null(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
 }
 
 /// Asks `addr` on port 80 for `http://<domain><path>`, on a connection of its own.
