@@ -19,6 +19,7 @@ mod lifecycle;
 mod logs;
 mod node;
 mod not_yet;
+mod proxy;
 mod ps;
 mod push;
 mod release;
@@ -95,6 +96,8 @@ enum Verb {
     #[command(subcommand)]
     Node(node::Node),
     #[command(subcommand)]
+    Proxy(proxy::Proxy),
+    #[command(subcommand)]
     Script(script::Script),
     #[command(subcommand)]
     Lab(lab::Lab),
@@ -122,6 +125,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
         Verb::Config(verb) => verb.run(app),
         Verb::Context(verb) => verb.run(app),
         Verb::Node(verb) => block_on(verb.run(app)),
+        Verb::Proxy(verb) => block_on(verb.run(app)),
         Verb::Script(verb) => verb.run(app),
         Verb::Lab(verb) => block_on(verb.run(app)),
         Verb::Completion(verb) => verb.run(app),

@@ -31,7 +31,7 @@ fn the_shop_is_deployed_answers_everywhere_and_changes_under_load() {
 
     let before = shop.containers("{{.ID}} {{.Label \"webpods.service\"}}");
     shop.write("services/gateway/VERSION", "1.1.0\n");
-    shop.webpods().run(["diff", "--exit-code"]).expect(10);
+    let _ = shop.webpods().run(["diff", "--exit-code"]).expect(10);
     let load = Load::start(shop.lab, &shop.domain, "/");
     eventually("the first requests", 20, || match load.sent() {
         0..10 => Err(format!("only {} were sent", load.sent())),
@@ -52,7 +52,7 @@ fn the_shop_is_deployed_answers_everywhere_and_changes_under_load() {
     );
 
     // And nothing is left to do.
-    shop.webpods().run(["diff", "--exit-code"]).expect(0);
+    let _ = shop.webpods().run(["diff", "--exit-code"]).expect(0);
     shop.up();
     assert_eq!(
         shop.containers("{{.ID}} {{.Label \"webpods.service\"}}"),

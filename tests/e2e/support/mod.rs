@@ -9,8 +9,8 @@ mod wait;
 mod webpods;
 
 pub use http::{Answer, get};
-pub use lab::{Lab, Node, lab};
+pub use lab::{Lab, lab};
 pub use load::Load;
 pub use project::Project;
 pub use wait::eventually;
-pub use webpods::{Run, Webpods};
+pub use webpods::Webpods;
