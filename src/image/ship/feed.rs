@@ -6,7 +6,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::Sender;
 
 use super::answer::Packing;
-use super::pack::Packer;
+use super::pack::{Packer, Spent};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
 use crate::model::Digest;
@@ -45,7 +45,7 @@ pub(super) fn feed(
     let packing_failed = || "the blobs cannot be packed";
     let mut packer = Packer::new(packing).explain(packing_failed)?;
     let mut chunk = vec![0; CHUNK];
-    let mut done = 0;
+    let (mut done, mut reported) = (0, 0);
     let mut since = Instant::now();
     for part in parts {
         let head = format!("{} {} {}\n", part.digest.hex(), part.offset, part.size);
@@ -74,11 +74,14 @@ pub(super) fn feed(
             if packets.blocking_send(Packet { bytes, done }).is_err() {
                 return Ok(());
             }
-            let sent = Instant::now();
-            packer
-                .adapt(ready - since, sent - ready)
-                .explain(packing_failed)?;
-            since = sent;
+            let taken = Instant::now();
+            let spent = Spent {
+                bytes: done - reported,
+                packing: ready - since,
+                waiting: taken - ready,
+            };
+            packer.adapt(spent).explain(packing_failed)?;
+            (since, reported) = (taken, done);
         }
     }
     let bytes = packer.finish().explain(packing_failed)?;

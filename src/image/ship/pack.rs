@@ -10,38 +10,46 @@ use zstd::stream::write::Encoder;
 use super::answer::Packing;
 
 /// zstd's levels, from "the link is faster than this machine" to "bytes are precious".
-const LEVELS: [i32; 6] = [-5, -1, 1, 3, 6, 9];
-/// The level a stream starts with: `LEVELS[2]`.
-const START: usize = 2;
+const ZSTD: &[i32] = &[-5, -1, 1, 3, 6, 9];
+/// gzip's levels; 0 does not compress.
+const GZIP: &[i32] = &[0, 1, 6];
+/// Where in its list a stream starts.
+const ZSTD_START: usize = 1;
+/// Where in its list a stream starts.
+const GZIP_START: usize = 0;
 /// Time over which a level is judged.
-const JUDGED: Duration = Duration::from_millis(250);
+const JUDGED: Duration = Duration::from_secs(1);
+/// A higher level stays when this many hundredths of what passed before pass with it.
+const WORTH: u64 = 110;
+/// For how many judgements a level that was not worth it is left alone.
+const PATIENCE: u32 = 20;
 
 /// A stream being packed; the memory it takes does not depend on the stream's length.
 pub(super) enum Packer {
-    Zstd {
-        encoder: Encoder<'static, Vec<u8>>,
-        level: Level,
-    },
-    Gzip(GzEncoder<Vec<u8>>),
+    Zstd(Encoder<'static, Vec<u8>>, Level),
+    Gzip(GzEncoder<Vec<u8>>, Level),
     None(Vec<u8>),
 }
 
 impl Packer {
     pub(super) fn new(packing: Packing) -> io::Result<Self> {
         Ok(match packing {
-            Packing::Zstd => Self::Zstd {
-                encoder: Encoder::new(Vec::new(), LEVELS[START])?,
-                level: Level::default(),
-            },
-            Packing::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
+            Packing::Zstd => {
+                let level = Level::new(ZSTD, ZSTD_START);
+                Self::Zstd(Encoder::new(Vec::new(), level.get())?, level)
+            }
+            Packing::Gzip => {
+                let level = Level::new(GZIP, GZIP_START);
+                Self::Gzip(gzip(level.get()), level)
+            }
             Packing::None => Self::None(Vec::new()),
         })
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Zstd { encoder, .. } => encoder.write_all(bytes),
-            Self::Gzip(encoder) => encoder.write_all(bytes),
+            Self::Zstd(encoder, _) => encoder.write_all(bytes),
+            Self::Gzip(encoder, _) => encoder.write_all(bytes),
             Self::None(buffer) => buffer.write_all(bytes),
         }
     }
@@ -49,21 +57,29 @@ impl Packer {
     /// What is packed so far and was not taken yet.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(match self {
-            Self::Zstd { encoder, .. } => encoder.get_mut(),
-            Self::Gzip(encoder) => encoder.get_mut(),
+            Self::Zstd(encoder, _) => encoder.get_mut(),
+            Self::Gzip(encoder, _) => encoder.get_mut(),
             Self::None(buffer) => buffer,
         })
     }
 
-    /// Learns how long packing took and how long the link made it wait since the last call, and
-    /// packs harder or less hard from now on.
-    pub(super) fn adapt(&mut self, packing: Duration, waiting: Duration) -> io::Result<()> {
-        if let Self::Zstd { encoder, level } = self
-            && let Some(new) = level.judge(packing, waiting)
-        {
-            // A stream of frames is a stream: each may have its own level.
-            let frame = std::mem::replace(encoder, Encoder::new(Vec::new(), new)?);
-            *encoder.get_mut() = frame.finish()?;
+    /// Learns what happened since the last call, and packs harder or less hard from now on.
+    pub(super) fn adapt(&mut self, spent: Spent) -> io::Result<()> {
+        // A stream of frames, or of gzip members, is a stream: each may have its own level.
+        match self {
+            Self::Zstd(encoder, level) => {
+                if let Some(new) = level.judge(spent) {
+                    let frame = std::mem::replace(encoder, Encoder::new(Vec::new(), new)?);
+                    *encoder.get_mut() = frame.finish()?;
+                }
+            }
+            Self::Gzip(encoder, level) => {
+                if let Some(new) = level.judge(spent) {
+                    let member = std::mem::replace(encoder, gzip(new));
+                    *encoder.get_mut() = member.finish()?;
+                }
+            }
+            Self::None(_) => {}
         }
         Ok(())
     }
@@ -71,49 +87,87 @@ impl Packer {
     /// Ends the stream and returns its rest.
     pub(super) fn finish(self) -> io::Result<Vec<u8>> {
         match self {
-            Self::Zstd { encoder, .. } => encoder.finish(),
-            Self::Gzip(encoder) => encoder.finish(),
+            Self::Zstd(encoder, _) => encoder.finish(),
+            Self::Gzip(encoder, _) => encoder.finish(),
             Self::None(buffer) => Ok(buffer),
         }
     }
 }
 
-/// Which level is right, judged by who waits for whom.
-pub(super) struct Level {
-    index: usize,
-    packing: Duration,
-    waiting: Duration,
+fn gzip(level: i32) -> GzEncoder<Vec<u8>> {
+    GzEncoder::new(Vec::new(), Compression::new(level.unsigned_abs()))
 }
 
-impl Default for Level {
-    fn default() -> Self {
-        Self {
-            index: START,
-            packing: Duration::ZERO,
-            waiting: Duration::ZERO,
-        }
-    }
+/// What a piece of the stream took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    /// Bytes before packing.
+    pub(super) bytes: u64,
+    /// Reading and packing them.
+    pub(super) packing: Duration,
+    /// Waiting until the link took them.
+    pub(super) waiting: Duration,
+}
+
+/// Which level is right, judged by who waits for whom and by what passes.
+///
+/// A link that makes the packer wait may be slow, and then fewer bytes help; or the host is busy,
+/// and then they do not. So a higher level is tried, and kept when more passes with it.
+pub(super) struct Level {
+    levels: &'static [i32],
+    index: usize,
+    spent: Spent,
+    /// Bytes a second before the level was raised, while the raise is on trial.
+    before: Option<u64>,
+    /// Judgements until a higher level may be tried.
+    patience: u32,
 }
 
 impl Level {
+    fn new(levels: &'static [i32], index: usize) -> Self {
+        Self {
+            levels,
+            index,
+            spent: Spent::default(),
+            before: None,
+            patience: 0,
+        }
+    }
+
+    fn get(&self) -> i32 {
+        self.levels[self.index]
+    }
+
     /// The new level, when it changes.
-    fn judge(&mut self, packing: Duration, waiting: Duration) -> Option<i32> {
-        self.packing += packing;
-        self.waiting += waiting;
-        if self.packing + self.waiting < JUDGED {
+    fn judge(&mut self, spent: Spent) -> Option<i32> {
+        self.spent.bytes += spent.bytes;
+        self.spent.packing += spent.packing;
+        self.spent.waiting += spent.waiting;
+        let Spent {
+            bytes,
+            packing,
+            waiting,
+        } = self.spent;
+        let time = packing + waiting;
+        if time < JUDGED {
             return None;
         }
-        let index = if self.waiting > self.packing * 3 {
-            (self.index + 1).min(LEVELS.len() - 1)
-        } else if self.packing > self.waiting * 3 {
-            self.index.saturating_sub(1)
-        } else {
-            self.index
-        };
-        (self.packing, self.waiting) = (Duration::ZERO, Duration::ZERO);
-        let changed = index != self.index;
-        self.index = index;
-        changed.then_some(LEVELS[index])
+        self.spent = Spent::default();
+        self.patience = self.patience.saturating_sub(1);
+        let rate = bytes * 1000 / u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+        let tried = self.before.take();
+        let old = self.index;
+        if tried.is_some_and(|before| rate < before / 100 * WORTH) {
+            self.index = self.index.saturating_sub(1);
+            self.patience = PATIENCE;
+        } else if packing > waiting {
+            self.index = self.index.saturating_sub(1);
+        } else if waiting > packing * 3 && self.patience == 0 && self.index + 1 < self.levels.len()
+        {
+            self.index += 1;
+            self.before = Some(rate);
+        }
+        (self.index != old).then_some(self.get())
     }
 }
 
@@ -123,22 +177,49 @@ mod tests {
 
     use super::*;
 
-    const SECOND: Duration = Duration::from_secs(1);
+    fn spent(bytes: u64, packing: u64, waiting: u64) -> Spent {
+        Spent {
+            bytes,
+            packing: Duration::from_millis(packing),
+            waiting: Duration::from_millis(waiting),
+        }
+    }
 
     #[test]
-    fn a_slow_link_raises_the_level_and_a_fast_one_lowers_it() {
-        let mut level = Level::default();
-        assert_eq!(level.judge(SECOND / 100, SECOND / 100), None, "too early");
-        assert_eq!(level.judge(SECOND / 100, SECOND), Some(3));
-        assert_eq!(level.judge(SECOND, SECOND), None, "balanced");
-        let highest: Vec<_> = (0..4)
-            .map(|_| level.judge(Duration::ZERO, SECOND))
-            .collect();
-        assert_eq!(highest, [Some(6), Some(9), None, None]);
-        let lowest: Vec<_> = (0..6)
-            .map(|_| level.judge(SECOND, Duration::ZERO))
-            .collect();
-        assert_eq!(lowest[4..], [Some(-5), None]);
+    fn a_slow_link_raises_the_level_while_more_passes() {
+        let mut level = Level::new(ZSTD, ZSTD_START);
+        assert_eq!(level.judge(spent(100, 1, 1)), None, "too early");
+        assert_eq!(level.judge(spent(1000, 10, 1000)), Some(1));
+        assert_eq!(level.judge(spent(2000, 10, 1000)), Some(3), "it helped");
+        assert_eq!(level.judge(spent(2100, 10, 1000)), Some(1), "it did not");
+        for _ in 1..PATIENCE {
+            assert_eq!(level.judge(spent(2000, 10, 1000)), None);
+        }
+        assert_eq!(level.judge(spent(2000, 10, 1000)), Some(3), "tried again");
+    }
+
+    #[test]
+    fn a_slow_machine_lowers_the_level() {
+        let mut level = Level::new(ZSTD, ZSTD_START);
+        assert_eq!(level.judge(spent(1000, 1000, 900)), Some(-5));
+        assert_eq!(
+            level.judge(spent(1000, 1000, 0)),
+            None,
+            "there is no lower one"
+        );
+        assert_eq!(level.judge(spent(1000, 500, 600)), None, "balanced");
+    }
+
+    #[test]
+    fn the_highest_level_stays() {
+        let mut level = Level::new(ZSTD, ZSTD_START);
+        let mut bytes = 1000;
+        for wanted in [1, 3, 6, 9] {
+            assert_eq!(level.judge(spent(bytes, 0, 1000)), Some(wanted));
+            bytes *= 2;
+        }
+        assert_eq!(level.judge(spent(bytes, 0, 1000)), None);
+        assert_eq!(level.judge(spent(bytes, 0, 1000)), None);
     }
 
     #[test]
@@ -150,18 +231,19 @@ mod tests {
             for (number, chunk) in text.chunks(10_000).enumerate() {
                 packer.write(chunk).unwrap();
                 stream.extend(packer.take());
-                let (packing, waiting) = match number % 2 {
-                    0 => (Duration::ZERO, SECOND),
-                    _ => (SECOND, Duration::ZERO),
+                let (packing, waiting) = if number % 2 == 0 {
+                    (0, 2000)
+                } else {
+                    (2000, 0)
                 };
-                packer.adapt(packing, waiting).unwrap();
+                packer.adapt(spent(10_000, packing, waiting)).unwrap();
             }
             stream.extend(packer.finish().unwrap());
             let mut unpacked = Vec::new();
             match packing {
                 Packing::Zstd => unpacked = zstd::decode_all(&*stream).unwrap(),
                 Packing::Gzip => {
-                    let mut decoder = flate2::read::GzDecoder::new(&*stream);
+                    let mut decoder = flate2::read::MultiGzDecoder::new(&*stream);
                     decoder.read_to_end(&mut unpacked).unwrap();
                 }
                 Packing::None => unpacked = stream,
