@@ -24,7 +24,49 @@ struct Progress {
     error: Option<String>,
 }
 
+/// What decides whether an image is the one that is meant.
+///
+/// An engine with the containerd store lists images whose content is missing, and leaves out most
+/// of their description; [`ImageInspect`] cannot be read then, this can.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ImageContent {
+    /// The engine's identifier.
+    pub id: String,
+    /// `linux`; empty when the content is missing.
+    pub os: String,
+    /// `amd64`; empty when the content is missing.
+    pub architecture: String,
+    #[serde(rename = "RootFS")]
+    root: Root,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Root {
+    layers: Option<Vec<String>>,
+}
+
+impl ImageContent {
+    /// Diff IDs from the base up; none when the content is missing.
+    #[must_use]
+    pub fn layers(&self) -> &[String] {
+        self.root.layers.as_deref().unwrap_or_default()
+    }
+}
+
 impl Engine {
+    /// What an image consists of, by name or identifier; complete or not.
+    ///
+    /// # Errors
+    /// Not found.
+    pub async fn image_content(&self, image: &str) -> Result<ImageContent> {
+        let doing = format!("inspect image `{image}`");
+        self.wire
+            .json(Call::get(doing, &["images", image, "json"]))
+            .await
+    }
+
     /// Images with all of these labels (`key=value` or `key`); no labels: every image that has a
     /// name or is used.
     ///

@@ -25,6 +25,7 @@ pub use engine::{Engine, EngineIdentity};
 pub use exec::{Exec, ExecInput, ExecOptions};
 pub use failure::{EngineError, Found};
 pub use frames::{Chunk, Source};
+pub use images::ImageContent;
 pub use logs::{LogLine, LogOptions};
 pub use node::{Node, Nodes};
 pub use observed::container as observe_container;

@@ -52,15 +52,10 @@ pub(super) async fn layers(engine: &Engine, held: &[Held]) -> Result<Vec<Vec<Dig
     stream::iter(useful)
         .map(|id| async move {
             // An image may vanish between the two questions.
-            let Some(found) = engine.inspect_image(&id).await.found()? else {
-                return Ok(Vec::new());
-            };
-            let layers = found.root_fs.and_then(|rootfs| rootfs.layers);
-            Ok(layers
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|layer| layer.parse().ok())
-                .collect())
+            let found = engine.image_content(&id).await.found()?;
+            let layers = found.unwrap_or_default();
+            let layers = layers.layers().iter();
+            Ok(layers.filter_map(|layer| layer.parse().ok()).collect())
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use super::load::{self, Loaded};
 use super::{Store, chain};
 use crate::docker::Node;
 use crate::error::{Error, Result};
-use crate::model::{Blob, Digest, Image};
+use crate::model::{Blob, Digest, Image, Store as Kind};
 
 const HAVE: &str = include_str!("sh/have.sh");
 
@@ -96,18 +97,25 @@ async fn loaded(node: &Node, images: &[Image]) -> Result<(BTreeSet<Digest>, BTre
         .iter()
         .flat_map(|image| image.tags.iter().map(String::as_str))
         .collect();
-    let (there, missing): (Vec<&Image>, Vec<&Image>) = images
-        .iter()
-        .partition(|image| tags.contains(image.host_tag().as_str()));
-    let found = there.iter().map(|image| image.manifest.digest.clone());
-    let found = found.collect();
+    let (mut there, mut missing) = (BTreeSet::new(), Vec::new());
+    for image in images {
+        let whole = tags.contains(image.host_tag().as_str())
+            // The classic store has a name only when it has the image.
+            && (engine.identity().store == Kind::Classic
+                || load::loaded(engine, image).await? == Loaded::Whole);
+        if whole {
+            there.insert(image.manifest.digest.clone());
+        } else {
+            missing.push(image);
+        }
+    }
     if missing.is_empty() {
         // Nothing will be loaded, so nobody needs to know about layers.
-        return Ok((found, BTreeSet::new()));
+        return Ok((there, BTreeSet::new()));
     }
     let layers = chain::layers(engine, &held).await?;
     let kind = engine.identity().store;
-    Ok((found, chain::supplied_to_all(kind, &layers, missing)))
+    Ok((there, chain::supplied_to_all(kind, &layers, missing)))
 }
 
 /// Copies blobs from a host's cache into the local store, for a machine that never built them.

@@ -9,22 +9,22 @@ use crate::model::{Digest, Image, Store as Kind};
 use crate::remote::Host;
 
 const LOAD: &str = include_str!("sh/load.sh");
+const CHECK: &str = include_str!("sh/check.sh");
 /// How the script ends when a blob is not in the cache.
 const MISSING: i32 = 3;
 
 /// Loads an image into a host's engine as [`Image::host_tag`]. Nothing happens when it is there.
 ///
 /// # Errors
-/// A blob is neither in the cache nor in the engine; the engine refuses, in its own words.
+/// A blob is neither in the cache nor in the engine, or is damaged there; the engine refuses, in
+/// its own words.
 pub async fn load(node: &Node, cache_dir: &str, image: &Image) -> Result<()> {
     let engine = node.engine().await?;
-    if engine
-        .inspect_image(&image.host_tag())
-        .await
-        .found()?
-        .is_some()
-    {
-        return Ok(());
+    match loaded(engine, image).await? {
+        Loaded::Whole => return Ok(()),
+        // An earlier load was given damaged blobs.
+        Loaded::Broken => drop(engine.remove_image(&image.host_tag()).await.found()?),
+        Loaded::No => {}
     }
     if node.host.is_local() {
         let store = Store::open()?;
@@ -39,35 +39,63 @@ pub async fn load(node: &Node, cache_dir: &str, image: &Image) -> Result<()> {
     let held = chain::held(engine).await?;
     let layers = chain::layers(engine, &held).await?;
     let supplied = chain::supplied(engine.identity().store, &layers, image);
-    let partial = from_cache(&node.host, cache_dir, image, &supplied).await;
+    let partial = from_cache(engine, cache_dir, image, &supplied).await;
     if let Err(refused) = partial {
         if supplied.is_empty() {
             return Err(refused);
         }
         // The engine did not supply what it seemed to have; the cache may.
-        let whole = from_cache(&node.host, cache_dir, image, &BTreeSet::new()).await;
-        whole.map_err(|_| refused)?;
+        let whole = from_cache(engine, cache_dir, image, &BTreeSet::new()).await;
+        whole.map_err(|again| match refused.hints() {
+            [] => again,
+            _ => refused,
+        })?;
     }
-    verify(engine, image).await
+    Ok(())
+}
+
+/// Whether an engine has an image under its host tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loaded {
+    /// It has none.
+    No,
+    /// It has the name, and not all of the content.
+    Broken,
+    /// It can run it.
+    Whole,
+}
+
+/// Looks the image up by its host tag.
+pub(super) async fn loaded(engine: &Engine, image: &Image) -> Result<Loaded> {
+    let Some(found) = engine.image_content(&image.host_tag()).await.found()? else {
+        return Ok(Loaded::No);
+    };
+    let wanted = image.layers.iter().map(|blob| blob.digest.as_str());
+    let same_layers = wanted.eq(found.layers().iter().map(String::as_str));
+    // The containerd store lists an image when it has its manifest, whatever else is missing.
+    let whole = same_layers
+        && !found.architecture.is_empty()
+        && (engine.identity().store == Kind::Containerd
+            || found.id == image.config.digest.as_str());
+    Ok(if whole { Loaded::Whole } else { Loaded::Broken })
 }
 
 /// Names an image that this machine's engine has already. False: it has none like it.
 async fn tag_own(engine: &Engine, store: &Store, image: &Image) -> Result<bool> {
     // The classic store names an image by its configuration, the other one by what was built.
     for name in [image.config.digest.as_str(), &image.reference] {
-        let Some(found) = engine.inspect_image(name).await.found()? else {
+        let Some(found) = engine.image_content(name).await.found()? else {
             continue;
         };
-        let Some(id) = found.id else { continue };
-        let same = id == image.config.digest.as_str()
+        let same = found.id == image.config.digest.as_str()
             || store
-                .recall(super::records::Key::Engine(&id))
+                .recall(super::records::Key::Engine(&found.id))
                 .is_some_and(|known| known.manifest == image.manifest);
         if same {
             let repository = image.host_tag();
             let repository = repository.trim_end_matches(":latest");
-            engine.tag_image(&id, repository, "latest").await?;
-            return Ok(true);
+            engine.tag_image(&found.id, repository, "latest").await?;
+            return Ok(loaded(engine, image).await? == Loaded::Whole);
         }
     }
     Ok(false)
@@ -81,54 +109,105 @@ async fn from_store(engine: &Engine, store: &Store, image: &Image) -> Result<()>
 }
 
 async fn from_cache(
-    host: &Host,
+    engine: &Engine,
     cache_dir: &str,
     image: &Image,
     supplied: &BTreeSet<Digest>,
 ) -> Result<()> {
+    let host = engine.host();
     let head = layout::head(image)?;
     let attempt = unique();
     let socket = host.engine_path().to_string_lossy();
-    let blobs = layout::blobs(image, supplied);
-    let mut arguments = vec![cache_dir, &attempt, &socket];
-    arguments.extend(blobs.iter().map(|blob| blob.digest.hex()));
-    let output = host.sh_with_input(LOAD, &arguments, &head).await?;
-    if output.status == MISSING {
-        return Err(Error::user(format!(
-            "image `{}` is incomplete in the cache of host `{}`: `{}`",
+    let blobs: Vec<&str> = layout::blobs(image, supplied)
+        .into_iter()
+        .map(|blob| blob.digest.hex())
+        .collect();
+    let arguments = [&[cache_dir, &attempt, &socket], &blobs[..]].concat();
+    let mut output = host.sh_with_input(LOAD, &arguments, &head).await?;
+    let result = match output.status {
+        0 => verify(engine, image).await,
+        MISSING => Err(Error::user(format!(
+            "image `{}` is incomplete in the cache of host `{}`: {}",
             image.reference,
             host.name(),
             output.text()
         ))
-        .hint("run the command again; what is missing is shipped then"));
+        .hint("run the command again; what is missing is shipped then")),
+        _ => {
+            output.stderr = plain(&output.stderr);
+            Err(output.error(&format!("load image `{}`", image.reference)))
+        }
+    };
+    match result {
+        Ok(()) => Ok(()),
+        Err(error) if damaged(host, cache_dir, &blobs).await? => Err(error.hint(format!(
+            "what was damaged in the cache of host `{}` is removed; run the command again, and it \
+             is shipped again",
+            host.name()
+        ))),
+        Err(error) => Err(error),
     }
-    output.ok(&format!("load image `{}`", image.reference))?;
-    Ok(())
 }
 
-/// Whether the engine now has what it was given.
+/// Removes the damaged among these blobs from a cache. False: there are none.
+async fn damaged(host: &Host, cache_dir: &str, blobs: &[&str]) -> Result<bool> {
+    let arguments = [&[cache_dir], blobs].concat();
+    let output = host
+        .sh(CHECK, &arguments)
+        .await?
+        .ok("check the image cache")?;
+    Ok(output.stdout.starts_with(b"damaged "))
+}
+
+/// The engine's reason alone, where an answer of its API came as it is.
+fn plain(said: &[u8]) -> Vec<u8> {
+    let said = String::from_utf8_lossy(said);
+    let reason = said.lines().rev().find_map(|line| {
+        let answer: serde_json::Value = serde_json::from_str(line.trim()).ok()?;
+        let reason = answer.get("error").or_else(|| answer.get("message"))?;
+        Some(reason.as_str()?.to_owned())
+    });
+    reason.unwrap_or_else(|| said.into_owned()).into_bytes()
+}
+
+/// Whether the engine now has what it was given; what it has in part is removed.
 async fn verify(engine: &Engine, image: &Image) -> Result<()> {
-    let there = engine.inspect_image(&image.host_tag()).await.found()?;
-    let wrong = |why: String| {
-        Error::user(format!(
-            "image `{}` was not loaded on host `{}`",
-            image.reference,
-            engine.host().name()
-        ))
-        .cause(why)
-    };
-    let Some(found) = there else {
-        return Err(wrong(format!(
+    let why = match loaded(engine, image).await? {
+        Loaded::Whole => return Ok(()),
+        Loaded::No => format!(
             "the engine took the archive and has no `{}`",
             image.host_tag()
-        )));
+        ),
+        Loaded::Broken => {
+            engine.remove_image(&image.host_tag()).await.found()?;
+            "the engine took the archive and lacks a part of it".to_owned()
+        }
     };
-    let id = found.id.unwrap_or_default();
-    if engine.identity().store == Kind::Classic && id != image.config.digest.as_str() {
-        return Err(wrong(format!(
-            "the engine made `{id}` of it in place of `{}`",
-            image.config.digest
-        )));
+    Err(Error::user(format!(
+        "image `{}` was not loaded on host `{}`",
+        image.reference,
+        engine.host().name()
+    ))
+    .cause(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engines_reason_is_found_in_its_answers() {
+        let cases = [
+            ("{\"message\":\"no\"}\n", "no"),
+            (
+                "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n2a\r\n{\"errorDetail\":{},\"error\":\"bad diffID\"}\r\n0\r\n",
+                "bad diffID",
+            ),
+            ("Error: no such socket\n", "Error: no such socket\n"),
+            ("", ""),
+        ];
+        for (said, wanted) in cases {
+            assert_eq!(plain(said.as_bytes()), wanted.as_bytes(), "{said}");
+        }
     }
-    Ok(())
 }

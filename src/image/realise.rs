@@ -79,11 +79,11 @@ impl Store {
             .build(service, &named, &work.reference, platform, events)
             .await?;
         // What builders say they made is not always what the engine calls it.
-        let found = match engine.inspect_image(&made).await.found()? {
+        let found = match engine.image_content(&made).await.found()? {
             Some(found) => Some(found),
-            None => engine.inspect_image(&work.reference).await.found()?,
+            None => engine.image_content(&work.reference).await.found()?,
         };
-        let id = found.and_then(|found| found.id).ok_or_else(|| {
+        let id = found.map(|found| found.id).ok_or_else(|| {
             Error::user(format!(
                 "the image of service `{}` was built and is not in this machine's Docker",
                 service.name
@@ -139,10 +139,7 @@ impl Store {
             let pulled = engine.pull_image(reference, platform, progress).await;
             pulled.map_err(|error| failed(error.to_string()))?;
         }
-        let found = engine.inspect_image(reference).await?;
-        let id = found
-            .id
-            .ok_or_else(|| failed("the engine does not say what it pulled".to_owned()))?;
+        let id = engine.image_content(reference).await?.id;
         let image = self.obtain(engine, &id, reference, platform).await?;
         self.remember(Key::Reference(reference), &image)?;
         Ok(image)

@@ -180,23 +180,18 @@ impl Asked<'_> {
 
     /// The image as this machine's engine has it, exported into the store.
     async fn in_engine(&self, engine: &Engine) -> Result<Option<Image>> {
-        let Some(found) = engine.inspect_image(&self.reference).await.found()? else {
+        let Some(found) = engine.image_content(&self.reference).await.found()? else {
             return Ok(None);
         };
-        let Some(id) = found.id else { return Ok(None) };
         let platform = self.service.platform.as_deref();
-        let have = format!(
-            "{}/{}",
-            found.os.unwrap_or_default(),
-            found.architecture.unwrap_or_default()
-        );
+        let have = format!("{}/{}", found.os, found.architecture);
         let wanted = platform.map(|platform| platform.splitn(3, '/').take(2).collect::<Vec<_>>());
         if wanted.is_some_and(|wanted| wanted.join("/") != have) {
             return Ok(None);
         }
         let image = self
             .store
-            .obtain(engine, &id, &self.reference, platform)
+            .obtain(engine, &found.id, &self.reference, platform)
             .await?;
         if !self.right_platform(&image) {
             return Ok(None);
