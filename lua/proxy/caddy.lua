@@ -80,7 +80,8 @@ grep -Eq '^[[:space:]]*import[[:space:]]+"?('"$root"'/|\./)?apps/\*\.caddy"?[[:s
     refuse 22 "$root/Caddyfile does not have the line \`import apps/*.caddy\`"
 
 # Projects take turns, so that none is checked with another's half-written files.
-if command -v flock >/dev/null 2>&1; then
+[ -w "$apps/.lock" ] || (umask 0; : >"$apps/.lock") 2>/dev/null || true
+if [ -w "$apps/.lock" ] && command -v flock >/dev/null 2>&1; then
     exec 9>"$apps/.lock"
     flock -w 60 9 || refuse 25 "another project is changing Caddy's files"
 fi
@@ -108,7 +109,11 @@ each() {
     while [ $# -gt 1 ]; do "$work" "$1" "$2"; shift 2; done
 }
 forget_new() { rm -f -- "$1.new"; }
-said() { grep -E '^Error: ' "$copy/log" | sed "s#^Error: ##; s#$copy/#$root/#g" | tail -n 3; }
+# Caddy's last words; before 2.11 they are a line of text, since then JSON.
+said() {
+    sed -n 's/^Error: //p; s/.*"level":"error".*"msg":"\(.*\)"}$/\1/p' "$copy/log" |
+        sed "s#$copy/#$root/#g; s/"'\\"/"/g' | tail -n 3
+}
 
 each pick "$@"
 if ! caddy validate --config "$copy/Caddyfile" --adapter caddyfile >"$copy/log" 2>&1; then

@@ -84,7 +84,7 @@ local function give_up(host, step, reason)
     local said = if read and #lines > 0 then `its last lines: {table.concat(lines, "\n")}` else nil
     webpods.fail(
         `container \`{step.container}\` on host \`{host.name}\` did not become healthy: {reason}`,
-        `see all of its output while it is there: \`docker logs {step.container}\``,
+        "`webpods up --on-failure pause` keeps a failed container, so that `webpods logs` shows all of its output",
         said
     )
 end

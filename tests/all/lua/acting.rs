@@ -18,7 +18,7 @@ use webpods::script::{PhaseFuture, Phases, Pipeline, ProxyDriver, Runner, Scene,
 use super::{host, project};
 
 /// A runner whose steps are these scripts, and what they log.
-struct Bench {
+pub(super) struct Bench {
     runner: Runner,
     node: Arc<Node>,
     logged: Arc<Mutex<Vec<String>>>,
@@ -60,7 +60,7 @@ fn plan() -> Plan {
 }
 
 impl Bench {
-    fn new(scripts: &[(&str, &str)]) -> Self {
+    pub(super) fn new(scripts: &[(&str, &str)]) -> Self {
         let (events, logged) = recorder();
         let folder = project(scripts);
         let store = tempfile::tempdir().unwrap();
@@ -97,16 +97,20 @@ impl Bench {
     }
 
     /// A bench whose `commit` step does `body` with `host` and `step`.
-    fn doing(body: &str) -> Self {
+    pub(super) fn doing(body: &str) -> Self {
         let script = format!("return {{ run = function(host, step)\n{body}\nend }}");
         Self::new(&[("steps/commit.lua", &script)])
     }
 
-    async fn run(&self, kind: StepKind) -> Result<()> {
+    pub(super) async fn run(&self, kind: StepKind) -> Result<()> {
         self.runner.run_on(&self.node, &step(kind)).await
     }
 
-    fn logged(&self) -> Vec<String> {
+    pub(super) async fn undo(&self, kind: StepKind) -> Result<()> {
+        self.runner.undo_on(&self.node, &step(kind)).await
+    }
+
+    pub(super) fn logged(&self) -> Vec<String> {
         self.logged.lock().unwrap().clone()
     }
 }
@@ -491,11 +495,7 @@ async fn undo_is_optional() {
             "return { run = function() end, undo = function(host, step) print('back', step.replica) end }",
         ),
     ]);
-    bench
-        .runner
-        .undo_on(&bench.node, &step(StepKind::Commit {}))
-        .await
-        .unwrap();
+    bench.undo(StepKind::Commit {}).await.unwrap();
     let remove = step(StepKind::Remove {
         service: "web".parse().unwrap(),
         replica: 3,

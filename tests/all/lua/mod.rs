@@ -7,6 +7,7 @@ mod placement;
 mod rollout;
 mod safety;
 mod sandbox;
+mod stubs;
 
 use std::fs;
 use std::path::Path;
