@@ -15,8 +15,8 @@ use super::routes::{self, Routing};
 use super::stages::{self, Leaving, Stages};
 use super::work::{Frame, Work};
 use super::{
-    Plan, ReplicaAction, ReplicaPlan, ServicePlan, StepKind, images, next, order, prepare, prune,
-    published, warnings,
+    Plan, ReplicaAction, ReplicaPlan, ServicePlan, StepKind, batches, images, next, order, prepare,
+    prune, published, warnings,
 };
 use crate::error::Result;
 use crate::model::{Condition, HostName, ImageState, ReleaseId, ServiceName};
@@ -109,7 +109,7 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
                 .iter()
                 .filter(|work| levels.get(work.name()) == Some(&level))
                 .collect();
-            stages::roll_out(&mut stages, &mut routing, &fleet, &level)?;
+            batches::roll_out(&mut stages, &mut routing, &fleet, &level)?;
         }
     }
 

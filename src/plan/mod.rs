@@ -5,6 +5,7 @@
 //! same inputs give the same plan. `check` verifies plans independently of the code that makes
 //! them.
 
+mod batches;
 pub mod check;
 mod converge;
 mod current;

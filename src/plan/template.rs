@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use bollard::models::{
     EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig, PortBinding,
@@ -334,6 +335,27 @@ pub(super) fn resolve_network(
         None if defined.external => Ok(names::written("network", network, network)?.to_owned()),
         None => Ok(names::network(key, network)),
     }
+}
+
+/// The digest of a service's configuration as written, with the content of its files: what
+/// containers are made of, without where and how many.
+pub(super) fn service_digest(service: &Service, binds: &BTreeMap<PathBuf, Digest>) -> Digest {
+    let ports: BTreeSet<u16> = service.ingress.iter().map(|one| one.port).collect();
+    Digest::of(
+        json!({
+            "template": service.template,
+            "mounts": service.mounts,
+            "files": service.files,
+            "networks": service.networks,
+            "network_mode": service.network_mode,
+            "ports": service.ports,
+            "container_name": service.container_name,
+            "proxied": ports,
+            "binds": binds,
+        })
+        .to_string()
+        .as_bytes(),
+    )
 }
 
 fn extend<T>(list: &mut Option<Vec<T>>, more: Vec<T>) {

@@ -42,6 +42,7 @@ pub fn up(inputs: &Inputs<'_>) -> Result<Plan> {
         }
     }
     leave_others_alone(inputs, &mut goal);
+    remember(inputs, &mut goal);
     let plan = converge(inputs, goal)?;
     check::verify(&plan, inputs.observed)?;
     Ok(plan)
@@ -123,6 +124,33 @@ fn leave_others_alone(inputs: &Inputs<'_>, goal: &mut Goal) {
              it"
         ));
         goal.untouched.insert(orphan.clone());
+    }
+}
+
+/// Networks and volumes of services that stay as they are, when the Compose file lacks them.
+fn remember(inputs: &Inputs<'_>, goal: &mut Goal) {
+    let state = inputs.observed.state.as_ref();
+    let Some(active) = state.and_then(|state| state.active_release()) else {
+        return;
+    };
+    let untouched = active
+        .services
+        .iter()
+        .filter(|(name, _)| goal.untouched.contains(*name));
+    for (_, recorded) in untouched {
+        for key in recorded.service.networks.keys() {
+            if let (None, Some(network)) = (goal.networks.get(key), active.networks.get(key)) {
+                goal.networks.insert(key.clone(), network.clone());
+            }
+        }
+        for mount in &recorded.service.mounts {
+            let MountKind::Volume { key } = &mount.kind else {
+                continue;
+            };
+            if let (None, Some(volume)) = (goal.volumes.get(key), active.volumes.get(key)) {
+                goal.volumes.insert(key.clone(), volume.clone());
+            }
+        }
     }
 }
 

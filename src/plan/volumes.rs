@@ -92,8 +92,8 @@ pub(super) struct Stay<'r> {
 
 /// Places a service so that it stays where its volumes are.
 ///
-/// Replicas that exist stay on the hosts that hold the volumes; only growth may go elsewhere, where
-/// it starts with new volumes.
+/// Replicas that exist stay exactly where they are as long as their hosts hold the volumes; only
+/// growth goes elsewhere, where it starts with new volumes.
 ///
 /// # Errors
 /// As [`place`]; an external volume exists nowhere; the service would have to leave its volume.
@@ -138,33 +138,81 @@ pub(super) fn place_with_volumes(policy: &dyn Policy, stay: &Stay<'_>) -> Result
     let (holding, others): (Vec<&Member<'_>>, Vec<&Member<'_>>) = eligible
         .iter()
         .partition(|member| holders.contains(member.name()));
-    let on_holders: u32 = current
+    let mut counts: Counts = current
         .iter()
-        .filter(|(host, _)| holders.contains(host))
-        .map(|(_, count)| *count)
-        .sum();
-    // A service that is down still has its data: at least one replica per volume comes back to it.
-    let settled = if on_holders == 0 {
-        u32::try_from(holders.len()).unwrap_or(u32::MAX)
-    } else {
-        on_holders
-    }
-    .min(service.replicas);
-    let room = cap.map_or(u64::from(settled), |cap| {
-        u64::from(cap.most) * holding.len() as u64
+        .filter(|(host, _)| holding.iter().any(|member| member.name() == *host))
+        .map(|(host, count)| (host.clone(), cap.map_or(*count, |cap| cap.most.min(*count))))
+        .collect();
+    let left_behind = holders.iter().any(|host| {
+        let eligible = holding.iter().any(|member| member.name() == *host);
+        let used = current.contains_key(*host) || stay.left_out.contains(host);
+        used && !eligible
     });
-    if holding.is_empty() || room < u64::from(settled) {
+    if counts.is_empty() {
+        if holding.is_empty() || left_behind {
+            return Err(refuse_move(service, &pinned, &holders, &eligible));
+        }
+        // A service that is down still has its data: it comes back to it.
+        let back = u32::try_from(holding.len()).unwrap_or(u32::MAX);
+        counts = ask(back.min(service.replicas), &holding)?;
+    }
+    let settled: u32 = counts.values().sum();
+    if service.replicas <= settled {
+        shrink(&mut counts, settled - service.replicas, &holding);
+        return Ok(counts);
+    }
+    if left_behind {
         return Err(refuse_move(service, &pinned, &holders, &eligible));
     }
-    if settled == service.replicas {
-        return ask(service.replicas, &holding);
-    }
-    if others.is_empty() {
+    let growth = service.replicas - settled;
+    let room = |members: usize| cap.map_or(u32::MAX, |cap| cap.most.saturating_mul(fits(members)));
+    let elsewhere = if others.is_empty() {
+        0
+    } else {
+        growth.min(room(others.len()))
+    };
+    counts.extend(ask(elsewhere, &others)?);
+    if !fill(&mut counts, growth - elsewhere, &holding, cap) {
+        // The placement's own words for not fitting.
         return ask(service.replicas, &eligible);
     }
-    let mut counts = ask(settled, &holding)?;
-    counts.extend(ask(service.replicas - settled, &others)?);
     Ok(counts)
+}
+
+fn fits(members: usize) -> u32 {
+    u32::try_from(members).unwrap_or(u32::MAX)
+}
+
+/// Takes replicas from the fullest hosts, the last in inventory order first.
+fn shrink(counts: &mut Counts, by: u32, hosts: &[&Member<'_>]) {
+    for _ in 0..by {
+        let fullest = hosts
+            .iter()
+            .filter_map(|member| Some((*counts.get(member.name())?, member.name())))
+            .filter(|(count, _)| *count > 0)
+            .max_by_key(|(count, _)| *count);
+        if let Some(count) = fullest.and_then(|(_, host)| counts.get_mut(host)) {
+            *count -= 1;
+        }
+    }
+    counts.retain(|_, count| *count > 0);
+}
+
+/// Adds replicas to the emptiest hosts, the first in inventory order first; false when they do not
+/// fit.
+fn fill(counts: &mut Counts, by: u32, hosts: &[&Member<'_>], cap: Option<Cap>) -> bool {
+    for _ in 0..by {
+        let emptiest = hosts
+            .iter()
+            .map(|member| (counts.get(member.name()).copied().unwrap_or(0), member))
+            .filter(|(count, _)| cap.is_none_or(|cap| *count < cap.most))
+            .min_by_key(|(count, _)| *count);
+        let Some((_, member)) = emptiest else {
+            return false;
+        };
+        *counts.entry(member.name().clone()).or_default() += 1;
+    }
+    true
 }
 
 /// The eligible hosts on which every external volume exists.

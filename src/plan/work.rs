@@ -12,10 +12,9 @@ use super::mounts::Files;
 use super::place::{Cap, CapReason};
 use super::ports::PortBook;
 use super::rollout::{self, StopFirst};
-use super::stages::ComingReplica;
 use super::template::{Configured, Identity, Setting, configure};
 use super::volumes::{self, Stay, Volume};
-use super::{Batch, eligible, names, replicas};
+use super::{Batch, eligible, names, replicas, template};
 use crate::error::{Error, Result};
 use crate::model::{
     Digest, Host, HostName, Image, ReleaseId, Service, ServiceName, StackKey, Template,
@@ -34,12 +33,19 @@ pub(super) struct Work<'w> {
     /// What forbids two containers of one replica at once.
     pub stop_first: Option<StopFirst>,
     /// Name and ports of every wanted replica's container, kept ones included.
-    pub replicas: BTreeMap<u32, ComingReplica>,
+    pub replicas: BTreeMap<u32, WantedReplica>,
     /// Another service waits for it to exit with 0.
     pub completes: bool,
     /// How long containers that go may take.
     pub grace_of_old: Duration,
     release: ReleaseId,
+}
+
+/// A wanted replica: its container's name and host ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WantedReplica {
+    pub container: String,
+    pub ports: BTreeMap<u16, u16>,
 }
 
 /// What all services of a plan have in common.
@@ -138,7 +144,7 @@ impl<'w> Work<'w> {
                 (Some(kept), _) => kept,
                 (None, Some(Coming::Adopted(adopted))) => adopted,
                 (None, Some(Coming::Fresh)) => {
-                    let replica = ComingReplica {
+                    let replica = WantedReplica {
                         container: service.container_name.clone().unwrap_or_else(|| {
                             names::container(key, &service.name, slot.number, self.release)
                         }),
@@ -149,7 +155,7 @@ impl<'w> Work<'w> {
                 }
                 (None, None) => continue,
             };
-            let replica = ComingReplica {
+            let replica = WantedReplica {
                 container: standing.name.clone(),
                 ports: if is_on_host_network(service) {
                     own_ports(&proxied)
@@ -164,13 +170,19 @@ impl<'w> Work<'w> {
         Ok(())
     }
 
+    /// The replica that comes in this slot.
+    pub fn coming(&self, slot: &Slot) -> Option<&WantedReplica> {
+        slot.new.as_ref()?;
+        self.replicas.get(&slot.number)
+    }
+
     /// The create body of a new container; none while its image is not known.
     pub fn body(
         &self,
         slot: &Slot,
         configured: &Configured,
         host: &Host,
-        replica: &ComingReplica,
+        replica: &WantedReplica,
     ) -> Option<Template> {
         Some(configured.body(
             &self.wanted.service,
@@ -193,15 +205,9 @@ impl<'w> Work<'w> {
             .collect()
     }
 
-    /// What the release record calls the service's configuration: that of its first replica's host.
+    /// What the release record calls the service's configuration: the same wherever it runs.
     pub fn config(&self) -> Digest {
-        let first = self.numbers.values().next();
-        first
-            .and_then(|host| self.configured.get(host))
-            .map_or_else(
-                || self.wanted.service.template.digest(),
-                |one| one.digest.clone(),
-            )
+        template::service_digest(&self.wanted.service, &self.wanted.binds)
     }
 
     /// Every container that goes, leftovers included.

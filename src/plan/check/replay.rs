@@ -106,7 +106,8 @@ fn begin_host(name: &HostName, seen: &HostObserved, observed: &Observed) -> Repl
         .state
         .as_ref()
         .and_then(|state| state.active_release());
-    let containers = seen.containers.iter().map(|one| {
+    let mut containers: Vec<Replayed> = Vec::new();
+    for one in &seen.containers {
         let recorded = active
             .and_then(|release| release.services.get(&one.service))
             .and_then(|service| {
@@ -118,13 +119,12 @@ fn begin_host(name: &HostName, seen: &HostObserved, observed: &Observed) -> Repl
             .map(|replica| replica.ports.clone())
             .unwrap_or_default();
         let ports = one.ports.values().chain(recorded_ports.values());
-        Replayed {
+        containers.push(Replayed {
             id: one.id.clone(),
             name: one.name.clone(),
             service: one.service.clone(),
             number: one.replica,
             live,
-            // A leftover of an unfinished run has proven nothing.
             gated: live && recorded.is_some(),
             fresh: false,
             holds: one
@@ -133,10 +133,19 @@ fn begin_host(name: &HostName, seen: &HostObserved, observed: &Observed) -> Repl
                 .map(|port| ("tcp".to_owned(), String::new(), *port))
                 .collect(),
             reached: Some(ports.copied().collect()),
-        }
-    });
+        });
+    }
+    // A leftover of an unfinished run has proven nothing; it serves only where nothing else does.
+    let proven: BTreeSet<(ServiceName, u32)> = containers
+        .iter()
+        .filter(|one| one.gated)
+        .map(|one| (one.service.clone(), one.number))
+        .collect();
+    for one in &mut containers {
+        one.gated |= one.live && !proven.contains(&(one.service.clone(), one.number));
+    }
     ReplayedHost {
-        containers: containers.collect(),
+        containers,
         images: seen
             .images
             .iter()

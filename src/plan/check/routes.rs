@@ -5,6 +5,9 @@ use crate::model::{HostName, HostObserved, Release, Route, Upstream};
 
 /// Where a host's proxy sends requests before the plan; none when its files are not those of the
 /// release that serves, so that nobody can tell.
+///
+/// A host's proxy has its own selection of the release's upstreams; those whose address is in its
+/// files are.
 pub(super) fn known(
     name: &HostName,
     seen: &HostObserved,
@@ -15,7 +18,21 @@ pub(super) fn known(
     let as_written = files
         .iter()
         .all(|file| seen.proxy_files.get(&file.path).cloned().flatten() == file.content);
-    as_written.then(|| active.routes.clone())
+    if !as_written {
+        return None;
+    }
+    let dialled = |upstream: &Upstream| {
+        let own = upstream.host == *name;
+        let addr = if own { "127.0.0.1" } else { &upstream.addr };
+        let address = format!("{addr}:{}", upstream.port);
+        let texts = files.iter().filter_map(|file| file.content.as_ref());
+        texts.into_iter().any(|text| text.contains(&address))
+    };
+    let mut routes = active.routes.clone();
+    for route in &mut routes {
+        route.upstreams.retain(dialled);
+    }
+    Some(routes)
 }
 
 fn target<'f>(fleet: &'f Fleet, upstream: &Upstream) -> Option<&'f Replayed> {

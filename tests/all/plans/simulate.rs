@@ -67,6 +67,7 @@ fn carry_out(observed: &mut Observed, plan: &Plan, step: &Step) -> Result<(), St
             ..
         } => start(
             host,
+            &step.host,
             plan,
             container,
             body,
@@ -149,6 +150,7 @@ fn find<'h>(
 
 fn start<'n>(
     host: &mut HostObserved,
+    at: &HostName,
     plan: &Plan,
     name: &str,
     body: &'n Template,
@@ -226,7 +228,7 @@ fn start<'n>(
         }
     }
     host.containers.push(ContainerObserved {
-        id: format!("id-of-{name}-{}", plan.release),
+        id: format!("id-of-{name}-{}-{at}", plan.release),
         name: name.to_owned(),
         service: label("webpods.service").parse().unwrap(),
         replica: label("webpods.replica").parse().unwrap(),
@@ -260,6 +262,10 @@ pub fn harm(observed: &mut Observed, which: &str, how: &str) {
                 continue;
             }
             hit += 1;
+            // What is stopped neither crashes nor answers.
+            if one.state == RunState::Stopped {
+                continue;
+            }
             match how {
                 "stopped" => {
                     one.state = RunState::Stopped;

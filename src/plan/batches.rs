@@ -1,0 +1,205 @@
+//! The rollout of services that may change together, batch by batch (spec §13.4): out of the routes
+//! and stopped when only one container can be; started, gated, routed; drained and stopped.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::diff::{Coming, Slot};
+use super::fleet::Fleet;
+use super::routes::Routing;
+use super::stages::{Leaving, Stages, stop, switch};
+use super::work::Work;
+use super::{StepKind, health};
+use crate::error::Result;
+use crate::model::{HostName, ServiceName};
+
+/// One service's part of a batch.
+struct Part<'w> {
+    work: &'w Work<'w>,
+    slots: Vec<(&'w Slot, When)>,
+    /// `web 1/2`.
+    title: String,
+}
+
+/// When the old container of a slot stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// Before the new one starts.
+    Before,
+    /// Once the new one serves. Always when the new one runs already.
+    After,
+}
+
+/// Adds the stages of services whose level is the same.
+///
+/// # Errors
+/// The proxy script fails.
+pub(super) fn roll_out<'w>(
+    stages: &mut Stages,
+    routing: &mut Routing<'_>,
+    fleet: &Fleet<'_>,
+    level: &[&'w Work<'w>],
+) -> Result<()> {
+    let batches = level.iter().map(|work| work.batches.len());
+    for k in 0..batches.max().unwrap_or(0) {
+        let parts: Vec<Part<'w>> = level.iter().filter_map(|work| part(work, k)).collect();
+        if !stops(&parts, When::Before).is_empty() {
+            take_away(stages, routing, &parts, When::Before)?;
+        }
+        let (starts, gates) = bring_up(routing, fleet, &parts);
+        stages.push(format!("start {}", touched(&parts, &starts)), starts);
+        stages.push(format!("health {}", touched(&parts, &gates)), gates);
+        take_away(stages, routing, &parts, When::After)?;
+    }
+    Ok(())
+}
+
+fn part<'w>(work: &'w Work<'w>, k: usize) -> Option<Part<'w>> {
+    let batch = work.batches.get(k)?;
+    let here = || {
+        work.slots
+            .iter()
+            .filter(|slot| slot.changes() && batch.replicas.contains(&slot.number))
+    };
+    let adopted: BTreeSet<u32> = here()
+        .filter(|slot| matches!(slot.new, Some(Coming::Adopted(_))))
+        .map(|slot| slot.number)
+        .collect();
+    let when = |slot: &Slot| {
+        if batch.start_first || adopted.contains(&slot.number) {
+            When::After
+        } else {
+            When::Before
+        }
+    };
+    let title = match work.batches.len() {
+        1 => work.name().to_string(),
+        all => format!("{} {}/{all}", work.name(), k + 1),
+    };
+    Some(Part {
+        work,
+        slots: here().map(|slot| (slot, when(slot))).collect(),
+        title,
+    })
+}
+
+type Steps = Vec<(HostName, StepKind)>;
+
+/// The `start` and `health` steps of a batch; from here on its replicas count as serving.
+fn bring_up(routing: &mut Routing<'_>, fleet: &Fleet<'_>, parts: &[Part<'_>]) -> (Steps, Steps) {
+    let (mut starts, mut gates) = (Vec::new(), Vec::new());
+    for part in parts {
+        let work = part.work;
+        for (slot, _) in &part.slots {
+            let Some(replica) = work.coming(slot) else {
+                continue;
+            };
+            if let Some(start) = start(work, fleet, slot) {
+                starts.push((slot.host.clone(), start));
+            }
+            let gate = health::gate(
+                &work.wanted.service,
+                slot.number,
+                &replica.container,
+                &replica.ports,
+                work.completes,
+            );
+            gates.push((slot.host.clone(), gate));
+            if !work.completes {
+                let live = routing.live.entry(work.name().clone()).or_default();
+                live.insert((slot.number, slot.host.clone()), replica.ports.clone());
+            }
+        }
+    }
+    (starts, gates)
+}
+
+/// Routes without the old replicas, then waits for their requests, then stops them.
+fn take_away(
+    stages: &mut Stages,
+    routing: &mut Routing<'_>,
+    parts: &[Part<'_>],
+    when: When,
+) -> Result<()> {
+    for part in parts {
+        let Some(live) = routing.live.get_mut(part.work.name()) else {
+            continue;
+        };
+        for (slot, at) in &part.slots {
+            // What came in the same place after the old one has replaced it already.
+            let replaced = when == When::After && slot.new.is_some();
+            if *at == when && slot.old.is_some() && !replaced {
+                live.remove(&(slot.number, slot.host.clone()));
+            }
+        }
+    }
+    let grace = parts.iter().map(|part| part.work.grace_of_old).max();
+    let routed = title(parts, |part| {
+        let now = when == When::After || part.slots.iter().any(|(_, at)| *at == when);
+        now && routing.knows(part.work.name())
+    });
+    let grace = grace.unwrap_or(Duration::from_secs(10));
+    switch(stages, routing, &routed, grace, false)?;
+    let stopping = stops(parts, when);
+    stages.push(format!("stop {}", touched(parts, &stopping)), stopping);
+    Ok(())
+}
+
+fn stops(parts: &[Part<'_>], when: When) -> Steps {
+    let mut steps = Vec::new();
+    for part in parts {
+        let slots = part.slots.iter().filter(|(_, at)| *at == when);
+        for old in slots.filter_map(|(slot, _)| slot.old.as_ref()) {
+            steps.extend(stop(&Leaving {
+                service: part.work.name(),
+                grace: part.work.grace_of_old,
+                container: old,
+            }));
+        }
+    }
+    steps
+}
+
+/// `web 1/2, users`
+fn title(parts: &[Part<'_>], chosen: impl Fn(&Part<'_>) -> bool) -> String {
+    let chosen = parts.iter().filter(|part| chosen(part));
+    let titles: Vec<&str> = chosen.map(|part| part.title.as_str()).collect();
+    titles.join(", ")
+}
+
+/// The title of the parts that these steps are about.
+fn touched(parts: &[Part<'_>], steps: &[(HostName, StepKind)]) -> String {
+    let services: BTreeSet<&ServiceName> = steps
+        .iter()
+        .filter_map(|(_, step)| match step {
+            StepKind::Start { service, .. }
+            | StepKind::Health { service, .. }
+            | StepKind::Stop { service, .. } => Some(service),
+            _ => None,
+        })
+        .collect();
+    title(parts, |part| services.contains(part.work.name()))
+}
+
+/// The `start` step of a slot, when a container must be created.
+fn start(work: &Work<'_>, fleet: &Fleet<'_>, slot: &Slot) -> Option<StepKind> {
+    if !matches!(slot.new, Some(Coming::Fresh)) {
+        return None;
+    }
+    let replica = work.replicas.get(&slot.number)?;
+    let configured = work.configured.get(&slot.host)?;
+    let member = fleet.get(&slot.host)?;
+    let in_the_way = member
+        .observed
+        .containers
+        .iter()
+        .find(|container| container.name == replica.container);
+    Some(StepKind::Start {
+        service: work.name().clone(),
+        replica: slot.number,
+        container: replica.container.clone(),
+        body: Box::new(work.body(slot, configured, member.host, replica)?),
+        networks: configured.networks.clone(),
+        replaces: in_the_way.map(|container| container.id.clone()),
+    })
+}
