@@ -60,7 +60,10 @@ fn write_service(
     }
     let _ = writeln!(out, "    replicas  {}", placement_line(service));
     for replica in &service.replicas {
-        write_replica(out, replica, paint);
+        // What holds for the whole service is said once, in its head line.
+        let known =
+            service.reasons.len() == 1 && replica.reason.as_ref() == service.reasons.first();
+        write_replica(out, replica, known, paint);
     }
 }
 
@@ -170,7 +173,7 @@ fn placement_line(service: &ServicePlan) -> String {
     }
 }
 
-fn write_replica(out: &mut String, replica: &ReplicaPlan, paint: Paint) {
+fn write_replica(out: &mut String, replica: &ReplicaPlan, known: bool, paint: Paint) {
     let ports: Vec<String> = replica
         .ports
         .iter()
@@ -182,7 +185,10 @@ fn write_replica(out: &mut String, replica: &ReplicaPlan, paint: Paint) {
     } else {
         format!("port {}", ports.join(", "))
     };
-    let reason = paint.dim(&super::clean(replica.reason.as_deref().unwrap_or_default()));
+    let reason = match &replica.reason {
+        Some(reason) if !known => paint.dim(&super::clean(reason)),
+        _ => String::new(),
+    };
     let head = match replica.action {
         ReplicaAction::Keep => format!("      {what}"),
         ReplicaAction::Create => paint.green(&format!("    + {what}")),

@@ -147,7 +147,8 @@ fn a_plan_before_the_build_is_a_forecast() {
             "web": service(json!({
                 "pending": true, "placement_after": { "web-1": 1 }, "reasons": ["never built"],
                 "replicas": [{
-                    "number": 1, "host": "web-1", "action": "create", "ports": {}, "reason": null,
+                    "number": 1, "host": "web-1", "action": "create", "ports": {},
+                    "reason": "never built",
                 }],
             })),
         },
