@@ -142,7 +142,9 @@ fn flags() -> Vec<Arg> {
         )
         .value_parser(words(["local", "ci"]))
         .hide_short_help(true),
-        flag("global-format", "format", "How to print data").value_parser(words(["table", "json"])),
+        flag("global-format", "format", "How to print data")
+            .value_name("FORMAT")
+            .value_parser(words(["table", "json"])),
         flag("global-verbose", "verbose", "Say more on stderr")
             .short('v')
             .action(ArgAction::SetTrue),

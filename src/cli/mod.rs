@@ -206,6 +206,26 @@ mod tests {
         command().debug_assert();
     }
 
+    #[test]
+    fn every_verb_and_every_flag_says_what_it_does() {
+        fn look(verb: &clap::Command, path: &str, silent: &mut Vec<String>) {
+            if verb.get_about().is_none() {
+                silent.push(path.to_owned());
+            }
+            for flag in verb.get_arguments() {
+                if flag.get_help().is_none() && !flag.is_hide_set() {
+                    silent.push(format!("{path} {}", flag.get_id()));
+                }
+            }
+            for below in verb.get_subcommands() {
+                look(below, &format!("{path} {}", below.get_name()), silent);
+            }
+        }
+        let mut silent = Vec::new();
+        look(&command(), "webpods", &mut silent);
+        assert_eq!(silent, Vec::<String>::new());
+    }
+
     fn global(line: &str) -> Global {
         let matches = command().try_get_matches_from(line.split(' ')).unwrap();
         Global::collect(&matches)

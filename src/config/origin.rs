@@ -66,10 +66,7 @@ pub fn author(origin: Origin, environment: &BTreeMap<String, String>) -> String 
             .iter()
             .find_map(|key| environment.get(*key))
             .filter(|user| !user.is_empty())
-            .map_or_else(
-                || format!("uid{}", rustix::process::getuid().as_raw()),
-                Clone::clone,
-            );
+            .map_or_else(account, Clone::clone);
         let machine = rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -78,6 +75,21 @@ pub fn author(origin: Origin, environment: &BTreeMap<String, String>) -> String 
     });
     // It ends up in state files, messages and terminals of other people.
     name.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+/// The login name of this process's user, or its number: cron jobs and containers have no `USER`.
+fn account() -> String {
+    let uid = rustix::process::getuid().as_raw().to_string();
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    accounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)? == uid).then(|| name.to_owned())
+        })
+        .find(|name| !name.is_empty())
+        .unwrap_or_else(|| format!("uid{uid}"))
 }
 
 fn job(environment: &BTreeMap<String, String>) -> Option<String> {
@@ -163,6 +175,7 @@ mod tests {
         let name = author(Origin::Local, &environment(&[("USER", "ann\u{1b}[31m\n")]));
         assert!(name.starts_with("ann[31m@"), "{name}");
         assert!(!name.chars().any(char::is_control));
-        assert!(author(Origin::Local, &environment(&[])).starts_with("uid"));
+        let nobody = author(Origin::Local, &environment(&[("USER", "")]));
+        assert!(!nobody.starts_with('@'), "{nobody}");
     }
 }

@@ -13,6 +13,9 @@ use crate::model::HostName;
 /// How often a spinner turns.
 const TICK: Duration = Duration::from_millis(120);
 
+/// Bytes from which on a log says how far an upload is.
+const WORTH_TELLING: u64 = 20_000_000;
+
 /// What is being drawn.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -175,7 +178,7 @@ fn shipping(report: &Report, host: HostName, what: &str, done: u64, total: u64) 
             let quarter = done.saturating_mul(4) / total.max(1);
             let told = ship.quarter;
             ship.quarter = quarter;
-            (1..4).contains(&quarter) && quarter != told
+            total >= WORTH_TELLING && (1..4).contains(&quarter) && quarter != told
         }
     };
     if plain {

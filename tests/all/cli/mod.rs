@@ -3,6 +3,7 @@
 mod config;
 mod contexts;
 mod init;
+mod safety;
 mod scripts;
 mod usage;
 

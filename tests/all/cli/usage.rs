@@ -83,3 +83,9 @@ fn a_reader_that_goes_away_is_not_an_error() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
 }
+
+#[test]
+fn help_looks_like_this() {
+    let ran = Repo::empty().run(&["context", "inspect", "-h"]);
+    assert_eq!(ran.ok(), include_str!("help.txt"));
+}
