@@ -26,6 +26,7 @@ mod release;
 mod rollback;
 mod rollout;
 mod script;
+mod several;
 mod status;
 mod up;
 mod upkeep;

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::App;
+use super::several::together;
 use crate::error::{Error, Kind, Result};
 use crate::model::HostName;
 use crate::node::{self, Finding, Level, Preparation, Survey};
@@ -69,7 +70,9 @@ impl Node {
 
 impl Ls {
     async fn run(self, app: &App) -> Result<()> {
-        let rows = node::list(app.context()?, &chosen(app, &self.hosts)?, &app.events()).await?;
+        let hosts = chosen(app, &self.hosts)?;
+        authorize(app, "node ls", &hosts)?;
+        let rows = node::list(app.context()?, &hosts, &app.events()).await?;
         let mut table = Table::new(&[
             "name",
             "addr",
@@ -120,18 +123,17 @@ impl Ls {
 impl Check {
     async fn run(self, app: &App) -> Result<()> {
         let context = app.context()?;
-        let findings = node::check(context, &chosen(app, &self.hosts)?, &app.events()).await?;
+        let hosts = chosen(app, &self.hosts)?;
+        authorize(app, "node check", &hosts)?;
+        let findings = node::check(context, &hosts, &app.events()).await?;
         let mut table = Table::new(&["host", "", "check", "found", "what to do"]);
         for finding in &findings {
             table.row(cells(finding));
         }
         app.report.table(&table, &findings)?;
-        let hosts = |level| -> BTreeSet<&HostName> {
-            let of_level = findings.iter().filter(|it| it.level == level);
-            of_level.map(|finding| &finding.host).collect()
-        };
-        let failing = hosts(Level::Fail);
-        let names: Vec<&str> = failing.iter().map(|host| host.as_str()).collect();
+        let failing = findings.iter().filter(|it| it.level == Level::Fail);
+        let mut names: Vec<&str> = failing.map(|it| it.host.as_str()).collect();
+        names.dedup();
         if names.is_empty() {
             return Ok(());
         }
@@ -172,7 +174,7 @@ impl Bootstrap {
             context.name,
             names.join(",")
         ));
-        authorize(app, &hosts)?;
+        authorize(app, "node bootstrap", &hosts)?;
         let mut survey = Survey::of(context, &hosts, &app.events()).await?;
         for preparation in &survey.hosts {
             announce(app, preparation);
@@ -190,7 +192,7 @@ impl Bootstrap {
         if app.report.format() == Format::Json {
             app.report.json(&survey.hosts)?;
         }
-        together(failed, hosts.len())
+        together(failed, "hosts were not set up")
     }
 
     fn agree(&self, app: &App) -> Result<()> {
@@ -217,10 +219,10 @@ fn chosen(app: &App, names: &[HostName]) -> Result<Vec<HostName>> {
     node::select(app.context()?, names)
 }
 
-fn authorize(app: &App, hosts: &[HostName]) -> Result<()> {
+fn authorize(app: &App, verb: &str, hosts: &[HostName]) -> Result<()> {
     let context = app.context()?;
     let request = AuthorizeRequest {
-        verb: "node-bootstrap".to_owned(),
+        verb: verb.to_owned(),
         context: context.name.to_string(),
         level: context.safety.level,
         origin: app.origin(),
@@ -249,18 +251,4 @@ fn announce(app: &App, preparation: &Preparation) {
     for left in &preparation.left {
         app.report.warn(&format!("{host}: {left}"));
     }
-}
-
-fn together(mut failed: Vec<Error>, total: usize) -> Result<()> {
-    if failed.len() < 2 {
-        return failed.pop().map_or(Ok(()), Err);
-    }
-    let kind = failed[0].kind();
-    let mut all = Error::new(kind, format!("{} of {total} hosts failed", failed.len()));
-    let mut hints = BTreeSet::new();
-    for error in &failed {
-        all = all.cause(error);
-        hints.extend(error.hints());
-    }
-    Err(hints.into_iter().fold(all, Error::hint))
 }
