@@ -91,6 +91,11 @@ impl Store {
             .hint("`docker buildx use default` builds where images are kept")
         })?;
         let mut image = self.obtain(engine, &id, &work.reference, platform).await?;
+        if let Some(wanted) = platform
+            && !made_for(&image.platform, wanted)
+        {
+            return Err(wrong_platform(service, &image.platform, wanted));
+        }
         let after = survey::fingerprint(self, service, build).await?;
         if before == after {
             image.source = Some(before.clone());
@@ -208,6 +213,22 @@ fn platform<'a>(service: &'a Service, build: &'a Build, own: &str) -> Option<&'a
     (wanted != own).then_some(wanted)
 }
 
+/// Whether an image of platform `made` is what was asked for; a variant that one side leaves out
+/// does not matter.
+fn made_for(made: &str, wanted: &str) -> bool {
+    let alike = |(a, b): (&str, &str)| a == b;
+    made.split('/').zip(wanted.split('/')).all(alike)
+}
+
+fn wrong_platform(service: &Service, made: &str, wanted: &str) -> Error {
+    Error::user(format!(
+        "service `{}` asks for platform `{wanted}`, but the build made an image for `{made}`",
+        service.name
+    ))
+    .hint("Docker's classic builder ignores `platform`: install buildx (BuildKit) on this machine")
+    .hint("or remove `platform` from the service to deploy to hosts of this machine's kind")
+}
+
 fn no_docker() -> Error {
     Error::user("there is no `docker` command on this machine, which builds images")
         .hint("install the Docker CLI, or build elsewhere and name the result in `image:`")
@@ -216,6 +237,14 @@ fn no_docker() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variant_left_out_is_no_other_platform() {
+        assert!(made_for("linux/arm/v7", "linux/arm"));
+        assert!(made_for("linux/amd64", "linux/amd64"));
+        assert!(!made_for("linux/amd64", "linux/arm64"));
+        assert!(!made_for("linux/arm/v6", "linux/arm/v7"));
+    }
 
     #[test]
     fn the_platform_is_asked_for_only_when_it_is_another() {

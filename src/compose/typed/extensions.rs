@@ -5,6 +5,24 @@ use crate::compose::node::{Node, Value};
 use crate::error::near_miss;
 use crate::model::{Ingress, Placement, Tls};
 
+/// The extensions of a service that mean something here.
+const KNOWN: [&str; 3] = ["x-placement", "x-ingress", "x-rollout"];
+
+/// A warning for each extension of a service that is nearly, but not quite, one of ours: others
+/// may be anything, and a placement that is never read would go unnoticed.
+pub fn misspelt<'a>(
+    service: &str,
+    keys: impl Iterator<Item = &'a String>,
+) -> impl Iterator<Item = String> {
+    keys.filter(|key| key.starts_with("x-") && !KNOWN.contains(&key.as_str()))
+        .filter_map(move |key| {
+            let near = near_miss(key, KNOWN)?;
+            Some(format!(
+                "services.{service}: `{key}` is not read; did you mean `{near}`?"
+            ))
+        })
+}
+
 /// `x-placement` (spec §8.3).
 pub fn placement(service: &str, node: &Node) -> Checked<Placement> {
     let Some(node) = node.get("x-placement") else {
@@ -218,5 +236,20 @@ impl<'a> Table<'a> {
                 format!("{}.{key}: must be a whole number from 1", self.path),
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_extension_is_named_and_a_foreign_one_is_not() {
+        let keys = ["x-placment", "x-ingress", "x-logging", "image"].map(str::to_owned);
+        let warnings: Vec<String> = misspelt("web", keys.iter()).collect();
+        assert_eq!(
+            warnings,
+            ["services.web: `x-placment` is not read; did you mean `x-placement`?"]
+        );
     }
 }

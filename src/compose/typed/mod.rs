@@ -70,6 +70,8 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
         };
         let tree = &input.tree["services"][key];
         support::warn(key, &entry.node, tree, input.warnings);
+        let keys = tree.as_object().into_iter().flat_map(|map| map.keys());
+        input.warnings.extend(extensions::misspelt(key, keys));
         match service(&name, &entry.node, tree, input) {
             Ok(service) => {
                 project.services.insert(name, service);
