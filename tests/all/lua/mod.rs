@@ -3,7 +3,9 @@
 mod acting;
 mod caddy;
 mod overlay;
+mod pipeline;
 mod placement;
+mod reach;
 mod rollout;
 mod safety;
 mod sandbox;
