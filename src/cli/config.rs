@@ -78,7 +78,7 @@ struct Keep {
     /// Skip the rules between services, networks, volumes
     #[arg(long)]
     no_consistency: bool,
-    /// Keep `env_file` instead of reading it
+    /// Accepted as Docker Compose does; env files are kept only with --no-interpolate
     #[arg(long)]
     no_env_resolution: bool,
     /// Keep variables as written
@@ -138,7 +138,6 @@ impl Config {
             no_normalize: keep.no_normalize,
             no_consistency: keep.no_consistency,
             no_path_resolution: keep.no_path_resolution,
-            no_env_resolution: keep.no_env_resolution,
             ..Options::default()
         };
         if let Some(resolved) = context(app)? {

@@ -173,11 +173,13 @@ impl Pass<'_> {
     fn dependencies(&mut self, name: &str, service: &Node) {
         let depends_on = service.get("depends_on").and_then(Node::as_map);
         for (other, entry) in depends_on.into_iter().flatten() {
-            let required = entry.node.get("required").and_then(truth) != Some(false);
-            if self.has("services", other) || !required {
+            if self.has("services", other) {
                 continue;
             }
             if let Some(disabled) = self.disabled.get(other) {
+                if entry.node.get("required").and_then(truth) == Some(false) {
+                    continue;
+                }
                 let message =
                     format!("services.{name}: depends on `{other}`, whose profiles are not active");
                 let hint = "activate it with `--profile`, or write `required: false`";

@@ -57,12 +57,15 @@ pub fn fail<T>(at: Span, message: impl Into<String>) -> Checked<T> {
     Err(vec![Problem::new(at, message)])
 }
 
+/// Most problems that are shown; a person fixes a few at a time.
+pub const SHOWN: usize = 20;
+
 /// All problems of a load as one error (exit 1).
 pub fn error(sources: &Sources, mut problems: Vec<Problem>) -> Error {
     problems.dedup_by(|a, b| a.at == b.at && a.message == b.message);
     let mut message = String::new();
     let mut hints = Vec::new();
-    for problem in &problems {
+    for problem in problems.iter().take(SHOWN) {
         if !message.is_empty() {
             message.push_str("\n\n");
         }

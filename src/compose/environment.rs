@@ -120,16 +120,16 @@ fn mapping(node: Node) -> Map {
 }
 
 /// Reads `env_file:` and `label_file:` of every service into `environment:` and `labels:`.
-pub fn read_files(model: &mut Node, environment: &Variables) -> Checked<()> {
+pub fn read_files(model: &mut Node, environment: &Variables, folder: &Path) -> Checked<()> {
     let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
         return Ok(());
     };
     let mut problems = Vec::new();
     for service in services.values_mut() {
-        if let Err(problem) = env_files(&mut service.node, environment) {
+        if let Err(problem) = env_files(&mut service.node, environment, folder) {
             problems.push(problem);
         }
-        if let Err(problem) = label_files(&mut service.node) {
+        if let Err(problem) = label_files(&mut service.node, folder) {
             problems.push(problem);
         }
     }
@@ -140,7 +140,7 @@ pub fn read_files(model: &mut Node, environment: &Variables) -> Checked<()> {
     }
 }
 
-fn env_files(service: &mut Node, project: &Variables) -> Result<(), Problem> {
+fn env_files(service: &mut Node, project: &Variables, folder: &Path) -> Result<(), Problem> {
     let Some(map) = service.as_map_mut() else {
         return Ok(());
     };
@@ -156,7 +156,8 @@ fn env_files(service: &mut Node, project: &Variables) -> Result<(), Problem> {
         let Some(path) = file.get("path").and_then(Node::as_str) else {
             continue;
         };
-        if !Path::new(path).exists() {
+        let place = folder.join(path);
+        if !place.exists() {
             if file
                 .get("required")
                 .is_none_or(|node| truth(node) != Some(false))
@@ -168,7 +169,7 @@ fn env_files(service: &mut Node, project: &Variables) -> Result<(), Problem> {
             }
             continue;
         }
-        let text = text(Path::new(path)).map_err(|message| Problem::new(file.at, message))?;
+        let text = text(&place).map_err(|message| Problem::new(file.at, message))?;
         // The project's variables win, then the service's own, then earlier lines and files.
         let lookup = |name: &str| {
             project
@@ -220,7 +221,7 @@ pub fn truth(node: &Node) -> Option<bool> {
     }
 }
 
-fn label_files(service: &mut Node) -> Result<(), Problem> {
+fn label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
     let Some(map) = service.as_map_mut() else {
         return Ok(());
     };
@@ -230,7 +231,7 @@ fn label_files(service: &mut Node) -> Result<(), Problem> {
     let mut labels = Map::new();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.as_str() else { continue };
-        let text = text(Path::new(path)).map_err(|message| Problem::new(file.at, message))?;
+        let text = text(&folder.join(path)).map_err(|message| Problem::new(file.at, message))?;
         let found = dotenv::parse(&text, &|_| None).map_err(|(line, message)| {
             Problem::new(
                 file.at,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Checked, Problem, fail};
+use super::diagnose::{Checked, Problem, SHOWN, fail};
 use super::loader::{Loader, Scope};
 use super::merge;
 use super::node::{Map, Node, Value};
@@ -48,6 +48,9 @@ impl Loader {
                 }
                 Ok(None) => {}
                 Err(mut more) => problems.append(&mut more),
+            }
+            if problems.len() > SHOWN {
+                break;
             }
         }
         if problems.is_empty() {
@@ -239,18 +242,20 @@ fn missing(name: &str, service: &str, services: &Map, place: &str) -> String {
 }
 
 fn cycle(chain: &[Link], link: &Link, at: Span) -> Problem {
-    let shown: Vec<String> = chain
+    let Some(start) = chain.iter().position(|known| known == link) else {
+        let message = format!("more than {LONGEST} services extend each other in a row");
+        return Problem::new(at, message);
+    };
+    let shown: Vec<String> = chain[start..]
         .iter()
         .chain(std::iter::once(link))
         .map(|(_, name)| format!("`{name}`"))
         .collect();
-    Problem::new(
-        at,
-        format!(
-            "services extend each other in a circle: {}",
-            shown.join(" → ")
-        ),
-    )
+    let message = format!(
+        "services extend each other in a circle: {}",
+        shown.join(" → ")
+    );
+    Problem::new(at, message)
 }
 
 /// Files behind a URL are not fetched.

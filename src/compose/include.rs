@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::diagnose::{Checked, Problem, fail};
 use super::environment;
 use super::extends::remote;
+use super::interpolate::warn;
 use super::loader::{Loader, Scope};
 use super::node::{Entry, Map, Node, Value};
 use super::paths;
@@ -41,7 +42,7 @@ impl Loader {
     }
 
     fn included(&mut self, item: &Node, scope: Scope<'_>, included: &[PathBuf]) -> Checked<Node> {
-        check(item)?;
+        check(item, &mut self.warnings)?;
         let written = strings(match item.as_str() {
             Some(_) => Some(item),
             None => item.get("path"),
@@ -56,7 +57,14 @@ impl Loader {
         let files: Vec<PathBuf> = written.iter().map(|(path, _)| base.path(path)).collect();
         let main = base.path(&first);
         let folder = match item.get("project_directory").and_then(Node::as_str) {
-            Some(folder) => base.path(folder),
+            // One that does not exist stands for the folder it would be in, as Compose has it.
+            Some(folder) => {
+                let folder = base.path(folder);
+                match folder.parent() {
+                    Some(parent) if !folder.is_dir() => parent.to_owned(),
+                    _ => folder,
+                }
+            }
             None => main.parent().unwrap_or(Path::new("/")).to_owned(),
         };
         if included.contains(&main) || included.len() >= DEEPEST {
@@ -103,8 +111,8 @@ impl Loader {
     }
 }
 
-/// Only the keys of an include, with the types they have.
-fn check(item: &Node) -> Checked<()> {
+/// What an include may be. Keys it does not have are ignored by Compose; `warnings` name them.
+fn check(item: &Node, warnings: &mut Vec<String>) -> Checked<()> {
     let Some(map) = item.as_map() else {
         return match item.as_str() {
             Some(_) => Ok(()),
@@ -118,12 +126,15 @@ fn check(item: &Node) -> Checked<()> {
         };
     };
     let known = ["path", "env_file", "project_directory"];
-    for (key, entry) in map {
+    for key in map.keys() {
         if !known.contains(&key.as_str()) {
             let near = crate::error::near_miss(key, known)
                 .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
-            let message = format!("include: unknown key `{}`{near}", key.escape_debug());
-            return fail(entry.key_at, message);
+            let key = key.escape_debug();
+            warn(
+                warnings,
+                format!("include: unknown key `{key}` is ignored{near}"),
+            );
         }
     }
     Ok(())

@@ -255,6 +255,8 @@ fn subnets(base: Node, over: &Node, path: &Path<'_>) -> Checked<Node> {
     let subnet = |node: &Node| node.get("subnet").cloned();
     let mut merged: Vec<Node> = Vec::new();
     for mut original in base {
+        // Compose keeps this pool by reference: merging it again changes the place it has already.
+        let mut own = None;
         for over in overs {
             let known = |pools: &[Node], wanted: &Option<Node>| {
                 pools.iter().position(|pool| subnet(pool) == *wanted)
@@ -264,10 +266,16 @@ fn subnets(base: Node, over: &Node, path: &Path<'_>) -> Checked<Node> {
                 continue;
             }
             original = by_kind(original, over.clone(), path)?;
-            match known(&merged, &subnet(&original)) {
-                Some(index) => merged[index] = original.clone(),
-                None => merged.push(original.clone()),
+            if let Some(index) = own {
+                merged[index] = original.clone();
             }
+            let index = known(&merged, &subnet(&original)).unwrap_or(merged.len());
+            if index == merged.len() {
+                merged.push(original.clone());
+            } else {
+                merged[index] = original.clone();
+            }
+            own = Some(index);
         }
     }
     Ok(Node::new(Value::List(merged), at))

@@ -89,8 +89,6 @@ pub struct Options {
     pub no_consistency: bool,
     /// `--no-path-resolution`: keep paths as written.
     pub no_path_resolution: bool,
-    /// `--no-env-resolution`: keep `env_file` entries.
-    pub no_env_resolution: bool,
 }
 
 /// A loaded project in all its forms.
@@ -242,9 +240,7 @@ fn run(
     }
     profiles::select(&mut model, &options.services)?;
     profiles::drop_unused(&mut model);
-    if !options.no_env_resolution {
-        environment::read_files(&mut model, environment)?;
-    }
+    environment::read_files(&mut model, environment, &found.folder)?;
     let tree = render::model(&model, Form::Json)?;
     let document = render::model(&model, Form::Yaml)?;
     let mut warnings = std::mem::take(&mut loader.warnings);

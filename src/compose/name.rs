@@ -51,8 +51,10 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<ProjectName, NameFault> {
         } else {
             text.to_owned()
         };
-        return strict(&text, "name")
-            .map_err(|error| NameFault::Written(Problem::new(node.at, error.message())));
+        return normalise(&text).parse().map_err(|_| {
+            let message = format!("name: {text:?} does not give a project name");
+            NameFault::Written(Problem::new(node.at, message).hint(RULE))
+        });
     }
     if let Some(name) = candidates.default {
         return strict(name, "default_project_name").map_err(NameFault::Plain);
@@ -69,6 +71,8 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<ProjectName, NameFault> {
         )
     })
 }
+
+const RULE: &str = "use lowercase letters, digits, `-` and `_`, starting with a letter or digit";
 
 /// Why there is no name.
 pub enum NameFault {

@@ -311,7 +311,11 @@ fn scalar_value(text: &str, quoted: bool, tag: Option<&Tag>, at: Span) -> Checke
             scalar::plain(text)
         });
     };
-    match tag.core_suffix() {
+    let core = match tag.parts() {
+        ("tag:yaml.org,2002:", suffix) => Some(suffix),
+        _ => None,
+    };
+    match core {
         Some("str") => Ok(Value::Str(text.to_owned())),
         Some("binary") => match base64(text) {
             Some(text) => Ok(Value::Str(text)),

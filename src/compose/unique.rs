@@ -141,7 +141,11 @@ fn port(node: &Node) -> Result<String, String> {
         Value::Str(spec) => Ok(spec.clone()),
         Value::Map(_) => {
             let target = text("target").ok_or_else(|| "the port has no `target`".to_owned())?;
-            let published = text("published").unwrap_or_default();
+            // A number is not compared with the text a short form gives, as in Compose.
+            let published = node
+                .get("published")
+                .and_then(Node::as_str)
+                .unwrap_or_default();
             let host = text("host_ip").unwrap_or_else(|| "0.0.0.0".to_owned());
             let protocol = text("protocol").unwrap_or_else(|| "tcp".to_owned());
             Ok(format!("{host}:{published}:{target}/{protocol}"))

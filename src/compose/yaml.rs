@@ -87,16 +87,14 @@ fn shortest(number: &Number) -> String {
         return number.to_string();
     }
     let value = number.as_f64().unwrap_or_default();
-    let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) || magnitude >= 1e21 {
-        return super::node::float_text(value);
-    }
     let scientific = format!("{value:e}");
     match scientific.split_once('e') {
-        Some((digits, exponent)) if exponent.parse::<i32>().is_ok_and(|e| e >= 21) => {
-            format!("{digits}e+{exponent:0>2}")
-        }
-        _ => format!("{value}"),
+        Some((digits, exponent)) => match exponent.parse::<i32>() {
+            Ok(power) if power >= 6 => format!("{digits}e+{power:02}"),
+            Ok(power) if power < -4 => format!("{digits}e-{:02}", -power),
+            _ => format!("{value}"),
+        },
+        None => format!("{value}"),
     }
 }
 

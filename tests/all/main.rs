@@ -6,6 +6,7 @@
 
 mod architecture;
 mod cli;
+mod compose;
 mod docs;
 mod lua;
 mod plans;

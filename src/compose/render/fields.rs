@@ -323,7 +323,7 @@ const WATCH: &[Field] = &[
     Field("path", Text, Full),
     Field("action", Text, Full),
     Field("target", Text, Full),
-    Field("exec", Object(HOOK), Written),
+    Field("exec", Object(HOOK), Empty),
     Field("include", Texts, Full),
     Field("ignore", Texts, Full),
     Field("initial_sync", Bool, Full),
@@ -344,7 +344,6 @@ const NETWORK: &[Field] = &[
 const IPAM: &[Field] = &[
     Field("driver", Text, Full),
     Field("config", List(&Object(POOL)), Full),
-    Field("options", Pairs, Full),
 ];
 const POOL: &[Field] = &[
     Field("subnet", Text, Full),

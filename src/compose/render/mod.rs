@@ -5,12 +5,14 @@
 //! always has `command`, `entrypoint`, `ipam` and the like, and leaves out extensions below the top).
 
 mod fields;
+mod order;
 mod value;
 
 use serde_json::{Map as Object, Value as Json};
 
 use super::diagnose::{Checked, Problem};
 use super::node::{Map, Node, Value};
+use super::source::Span;
 use fields::TOP;
 
 /// Which of the two printed forms.
@@ -117,7 +119,7 @@ pub fn raw(node: &Node, form: Form) -> Json {
         Value::List(items) => Json::Array(items.iter().map(|item| raw(item, form)).collect()),
         Value::Map(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
+            order::sort(&mut keys, form);
             let entry = |key: &String| (key.clone(), raw(&map[key].node, form));
             Json::Object(keys.into_iter().map(entry).collect())
         }
@@ -126,7 +128,7 @@ pub fn raw(node: &Node, form: Form) -> Json {
 
 fn extensions(map: &Map, form: Form, object: &mut Object<String, Json>) {
     let mut keys: Vec<&String> = map.keys().filter(|key| key.starts_with("x-")).collect();
-    keys.sort();
+    order::sort(&mut keys, form);
     for key in keys {
         object.insert(key.clone(), raw(&map[key].node, form));
     }
@@ -156,7 +158,7 @@ impl Pass {
                 (Keep::Full | Keep::OnlyYaml, Some(value)) => (!is_empty(&value)).then_some(value),
                 (Keep::Object, Some(value)) => (json || !is_empty(&value)).then_some(value),
                 (_, Some(value)) => Some(value),
-                (Keep::Object, None) if json => Some(Json::Object(Object::new())),
+                (Keep::Object, None) if json => Some(self.nothing(kind, path)),
                 (Keep::Always, None) if json => Some(Json::Null),
                 (Keep::Both, None) => Some(Json::Bool(false)),
                 (_, None) => None,
@@ -166,6 +168,16 @@ impl Pass {
             }
         }
         object
+    }
+
+    /// What JSON has where a mapping was not written.
+    fn nothing(&mut self, kind: &Type, path: &mut Vec<String>) -> Json {
+        match kind {
+            Type::Object(fields) => {
+                self.nested(&Node::new(Value::Null, Span::NOWHERE), fields, path)
+            }
+            _ => Json::Object(Object::new()),
+        }
     }
 
     /// The devices of `blkio_config` are the one place whose JSON keys are capitalised.
@@ -201,6 +213,11 @@ impl Pass {
             kind => value::scalar(node, kind),
         };
         match result {
+            Ok(Json::Object(map)) => {
+                let mut entries: Vec<(String, Json)> = map.into_iter().collect();
+                order::sort_entries(&mut entries, self.form);
+                Some(Json::Object(entries.into_iter().collect()))
+            }
             Ok(value) => Some(value),
             Err(message) => {
                 let message = format!("{}: {message}", path.join("."));
@@ -226,7 +243,7 @@ impl Pass {
             return Json::Object(object);
         };
         let mut keys: Vec<&String> = map.keys().collect();
-        keys.sort();
+        order::sort(&mut keys, self.form);
         for key in keys {
             path.push(key.clone());
             let node = &map[key].node;

@@ -3,9 +3,11 @@
 //!
 //! In: the tree merged so far. Out: nothing, or every problem with its place.
 
+mod deploy;
 mod service;
 mod shape;
 mod top;
+mod volumes;
 
 use std::collections::HashSet;
 

@@ -1,10 +1,12 @@
 //! The shape of a service: all of its keys.
 
+use super::deploy::DEPLOY;
 use super::shape::{
     BOOL, COMMAND, DRIVER_OPTS, EXTRA_HOSTS, INT, Kind, LIST_OR_DICT, LOWER, NAMES, NOT_EMPTY,
     NUMBER, Object, STR, STR_OR_NULL, STRICT_BOOL, STRICT_NUMBER, STRING_OR_LIST, STRINGS, Shape,
     UNIQUE_STRINGS,
 };
+use super::volumes::VOLUMES;
 
 /// An entry of `services:`.
 pub static SERVICE: Shape = Shape::Map(Object::new(&[
@@ -264,7 +266,8 @@ static GPU_LIST: Shape = Shape::List {
     item: &GPU,
     unique: false,
 };
-static DEVICE_REQUEST_KEYS: &[(&str, &Shape)] = &[
+/// A request for devices, in `gpus:` and in `deploy:`.
+pub static DEVICE_REQUEST_KEYS: &[(&str, &Shape)] = &[
     ("capabilities", &UNIQUE_STRINGS),
     ("count", &INT),
     ("device_ids", &UNIQUE_STRINGS),
@@ -359,110 +362,6 @@ static ULIMITS: Shape = Shape::Map(Object::of(LOWER, &ULIMIT).open());
 static ULIMIT: Shape = Shape::Either(&[&INT, &ULIMIT_LONG]);
 static ULIMIT_LONG: Shape =
     Shape::Map(Object::new(&[("hard", &INT), ("soft", &INT)]).requires(&["soft", "hard"]));
-
-static VOLUMES: Shape = Shape::List {
-    item: &VOLUME,
-    unique: true,
-};
-static VOLUME: Shape = Shape::Either(&[&STR, &VOLUME_LONG]);
-static VOLUME_LONG: Shape = Shape::Map(
-    Object::new(&[
-        ("bind", &VOLUME_BIND),
-        ("consistency", &STR),
-        ("image", &VOLUME_IMAGE),
-        ("read_only", &BOOL),
-        ("source", &STR),
-        ("target", &STR),
-        ("tmpfs", &VOLUME_TMPFS),
-        ("type", &VOLUME_TYPE),
-        ("volume", &VOLUME_VOLUME),
-    ])
-    .requires(&["type"]),
-);
-static VOLUME_TYPE: Shape = Shape::Word(&["bind", "volume", "tmpfs", "cluster", "npipe", "image"]);
-static VOLUME_BIND: Shape = Shape::Map(Object::new(&[
-    ("create_host_path", &BOOL),
-    ("propagation", &STR),
-    ("recursive", &RECURSIVE),
-    ("selinux", &SELINUX),
-]));
-static RECURSIVE: Shape = Shape::Word(&["enabled", "disabled", "writable", "readonly"]);
-static SELINUX: Shape = Shape::Word(&["z", "Z"]);
-static VOLUME_VOLUME: Shape = Shape::Map(Object::new(&[
-    ("labels", &LIST_OR_DICT),
-    ("nocopy", &BOOL),
-    ("subpath", &STR),
-]));
-static VOLUME_TMPFS: Shape = Shape::Map(Object::new(&[("mode", &NUMBER), ("size", &TMPFS_SIZE)]));
-static TMPFS_SIZE: Shape = Shape::Range(0, i64::MAX);
-static VOLUME_IMAGE: Shape = Shape::Map(Object::new(&[("subpath", &STR)]));
-
-static DEPLOY: Shape = Shape::Map(
-    Object::new(&[
-        ("endpoint_mode", &STR),
-        ("labels", &LIST_OR_DICT),
-        ("mode", &STR),
-        ("placement", &DEPLOY_PLACEMENT),
-        ("replicas", &INT),
-        ("resources", &RESOURCES),
-        ("restart_policy", &RESTART_POLICY),
-        ("rollback_config", &UPDATE_CONFIG),
-        ("update_config", &UPDATE_CONFIG),
-    ])
-    .or_null(),
-);
-static DEPLOY_PLACEMENT: Shape = Shape::Map(Object::new(&[
-    ("constraints", &STRINGS),
-    ("max_replicas_per_node", &INT),
-    ("preferences", &PREFERENCES),
-]));
-static PREFERENCES: Shape = Shape::List {
-    item: &PREFERENCE,
-    unique: false,
-};
-static PREFERENCE: Shape = Shape::Map(Object::new(&[("spread", &STR)]));
-static RESOURCES: Shape = Shape::Map(Object::new(&[
-    ("limits", &LIMITS),
-    ("reservations", &RESERVATIONS),
-]));
-static LIMITS: Shape = Shape::Map(Object::new(&[
-    ("cpus", &NUMBER),
-    ("memory", &STR),
-    ("pids", &INT),
-]));
-static RESERVATIONS: Shape = Shape::Map(Object::new(&[
-    ("cpus", &NUMBER),
-    ("devices", &DEVICE_REQUESTS),
-    ("generic_resources", &GENERIC_RESOURCES),
-    ("memory", &STR),
-]));
-static DEVICE_REQUESTS: Shape = Shape::List {
-    item: &DEVICE_REQUEST,
-    unique: false,
-};
-static DEVICE_REQUEST: Shape =
-    Shape::Map(Object::new(DEVICE_REQUEST_KEYS).requires(&["capabilities"]));
-static GENERIC_RESOURCES: Shape = Shape::List {
-    item: &GENERIC_RESOURCE,
-    unique: false,
-};
-static GENERIC_RESOURCE: Shape = Shape::Map(Object::new(&[("discrete_resource_spec", &DISCRETE)]));
-static DISCRETE: Shape = Shape::Map(Object::new(&[("kind", &STR), ("value", &NUMBER)]));
-static RESTART_POLICY: Shape = Shape::Map(Object::new(&[
-    ("condition", &STR),
-    ("delay", &STR),
-    ("max_attempts", &INT),
-    ("window", &STR),
-]));
-static UPDATE_CONFIG: Shape = Shape::Map(Object::new(&[
-    ("delay", &STR),
-    ("failure_action", &STR),
-    ("max_failure_ratio", &NUMBER),
-    ("monitor", &STR),
-    ("order", &ORDER),
-    ("parallelism", &INT),
-]));
-static ORDER: Shape = Shape::Word(&["start-first", "stop-first"]);
 
 static DEVELOP: Shape = Shape::Map(Object::new(&[("watch", &WATCHES)]).or_null());
 static WATCHES: Shape = Shape::List {

@@ -81,6 +81,11 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
     }
     for (key, tree) in object(&input.tree["networks"]) {
         let node = input.model.find(&["networks", key]);
+        if node.is_some_and(|node| node.find(&["ipam", "options"]).is_some()) {
+            let line =
+                format!("networks.{key}.ipam.options: not carried out, as in Docker Compose");
+            warn(input.warnings, line);
+        }
         project
             .networks
             .insert(key.clone(), network(key, node, tree));
@@ -263,7 +268,7 @@ fn ipam(tree: &Json) -> Json {
         })
         .collect();
     let driver = string(&tree["driver"]);
-    if pools.is_empty() && driver.is_none() && tree.get("options").is_none() {
+    if pools.is_empty() && driver.is_none() {
         return Json::Null;
     }
     let mut ipam = serde_json::Map::new();
@@ -272,9 +277,6 @@ fn ipam(tree: &Json) -> Json {
     }
     if !pools.is_empty() {
         ipam.insert("Config".to_owned(), json!(pools));
-    }
-    if let Some(options) = tree.get("options") {
-        ipam.insert("Options".to_owned(), options.clone());
     }
     Json::Object(ipam)
 }

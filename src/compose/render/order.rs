@@ -1,0 +1,77 @@
+//! The order of free keys: by bytes in JSON, numbers by value in YAML (`a2` before `a10`).
+
+use std::cmp::Ordering;
+
+use super::Form;
+
+/// Sorts keys as the form has them.
+pub fn sort(keys: &mut [&String], form: Form) {
+    keys.sort_by(|a, b| compare(a, b, form));
+}
+
+/// Sorts entries by key as the form has them.
+pub fn sort_entries<V>(entries: &mut [(String, V)], form: Form) {
+    entries.sort_by(|a, b| compare(&a.0, &b.0, form));
+}
+
+fn compare(a: &str, b: &str, form: Form) -> Ordering {
+    match form {
+        Form::Json => a.cmp(b),
+        Form::Yaml => natural(a, b),
+    }
+}
+
+/// Letters after other characters, except after a digit; runs of digits by value.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (left, right): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let differs = left.iter().zip(&right).position(|(a, b)| a != b);
+    let Some(at) = differs else {
+        return left.len().cmp(&right.len());
+    };
+    let (x, y) = (left[at], right[at]);
+    let after_digit = at > 0 && left[at - 1].is_numeric();
+    match (x.is_alphabetic(), y.is_alphabetic()) {
+        (true, true) => x.cmp(&y),
+        (true, false) if after_digit => Ordering::Less,
+        (true, false) => Ordering::Greater,
+        (false, true) if after_digit => Ordering::Greater,
+        (false, true) => Ordering::Less,
+        (false, false) => {
+            // Zeros only count when another digit stands before them.
+            let zeros = x == '0' || y == '0';
+            let before = left[..at].iter().rev().take_while(|c| c.is_ascii_digit());
+            let lead = u128::from(zeros && before.clone().any(|c| *c != '0'));
+            let (x_value, x_end) = value(&left, at, lead);
+            let (y_value, y_end) = value(&right, at, lead);
+            x_value
+                .cmp(&y_value)
+                .then(x_end.cmp(&y_end))
+                .then(x.cmp(&y))
+        }
+    }
+}
+
+fn value(chars: &[char], at: usize, lead: u128) -> (u128, usize) {
+    let mut end = at;
+    let mut value = lead;
+    while let Some(digit) = chars.get(end).and_then(|c| c.to_digit(10)) {
+        value = value.saturating_mul(10).saturating_add(u128::from(digit));
+        end += 1;
+    }
+    (value, end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_by_value_and_letters_last() {
+        let mut keys: Vec<&str> = vec!["b", "a10", "a2", "A", "_x", "1", "a", "a01", "a-b", "a1b"];
+        keys.sort_by(|a, b| compare(a, b, Form::Yaml));
+        assert_eq!(
+            keys,
+            ["1", "_x", "A", "a", "a-b", "a01", "a1b", "a2", "a10", "b"]
+        );
+    }
+}

@@ -1,0 +1,151 @@
+//! Input made to hurt: each is an error, quickly, without a crash.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use webpods::compose::{self, Loaded, Options};
+use webpods::error::Result;
+
+fn load(folder: &Path) -> Result<Loaded> {
+    compose::load(&Options {
+        files: vec!["compose.yml".into()],
+        project_name: Some("proj".to_owned()),
+        cwd: folder.to_owned(),
+        ..Options::default()
+    })
+}
+
+fn load_bytes(bytes: &[u8]) -> Result<Loaded> {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("compose.yml"), bytes).unwrap();
+    load(folder.path())
+}
+
+fn refused(bytes: impl AsRef<[u8]>, part: &str) {
+    let error = load_bytes(bytes.as_ref()).unwrap_err().to_string();
+    assert!(error.contains(part), "{error}");
+    assert!(
+        error.len() < 10_000,
+        "the message has {} bytes",
+        error.len()
+    );
+}
+
+#[test]
+fn alias_bombs() {
+    let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let before = level - 1;
+        let repeated = vec![format!("*a{before}"); 10].join(", ");
+        let _ = writeln!(bomb, "a{level}: &a{level} [{repeated}]");
+    }
+    refused(&bomb, "aliases repeat too much");
+
+    let long = "x".repeat(1 << 20);
+    let repeated = vec!["*a"; 2000].join(", ");
+    refused(
+        format!("x-a: &a {long}\nx-b: [{repeated}]\n"),
+        "aliases repeat too much",
+    );
+    refused("a: &a [*a]\n", "");
+    refused("x-a: &a\n  b: *a\n", "");
+}
+
+#[test]
+fn deep_nesting() {
+    refused("[".repeat(100_000), "");
+    refused(format!("x-a: {}", "{a: ".repeat(100_000)), "");
+    let mut text = String::new();
+    for level in 0..5_000 {
+        let _ = writeln!(text, "{}a:", " ".repeat(level));
+    }
+    refused(text, "");
+    refused(
+        format!("services: {{a: {{image: \"{}\"}}}}", "${A:-".repeat(50_000)),
+        "starts no variable",
+    );
+}
+
+#[test]
+fn bytes_that_are_not_text() {
+    refused(b"services:\n  a: {image: \xff\xfe}\n", "is not valid UTF-8");
+    refused(b"services:\0", "control character");
+    refused(b"\x1b[31m", "control character");
+    refused(b"", "empty");
+    refused(b"\xff\xfe\x00", "");
+    refused(b"- \xe2\x80\xa8\n", "mapping");
+}
+
+#[test]
+fn utf_16_is_read() {
+    let text = "services: {a: {image: é}}";
+    let mut bytes = vec![0xff, 0xfe];
+    bytes.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
+    let loaded = load_bytes(&bytes).unwrap();
+    assert_eq!(loaded.tree["services"]["a"]["image"], "é");
+}
+
+#[test]
+fn a_line_of_megabytes_is_shown_in_part() {
+    let line = format!(
+        "services: {{a: {{image: x, labels: {{a: \"{}\"}}, prots: 3}}}}",
+        "y".repeat(10 << 20)
+    );
+    refused(line, "did you mean `ports`?");
+}
+
+#[test]
+fn names_made_for_shells_and_terminals() {
+    for name in ["a; rm -rf /", "../up", "a\\nb", "\\e[31mred", "🐙", ""] {
+        let text = format!("services:\n  \"{name}\": {{image: x}}\n");
+        let error = load_bytes(text.as_bytes()).unwrap_err().to_string();
+        assert!(!error.contains('\u{1b}'), "{error:?}");
+    }
+}
+
+#[test]
+fn includes_and_extends_that_never_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+    for step in 0..200 {
+        let next = step + 1;
+        write(
+            &format!("i{step}.yml"),
+            format!("include: [i{next}.yml]\nservices: {{}}\n"),
+        );
+    }
+    write(
+        "compose.yml",
+        "include: [i0.yml]\nservices: {a: {image: a}}\n".to_owned(),
+    );
+    let error = load(folder.path()).unwrap_err().to_string();
+    assert!(error.len() < 20_000, "{}", error.len());
+
+    let mut text = "services:\n".to_owned();
+    for step in 0..3_000 {
+        let _ = writeln!(text, "  s{step}: {{extends: s{}}}", step + 1);
+    }
+    refused(text, "more than 100 services extend each other in a row");
+}
+
+#[test]
+fn a_long_chain_of_dependencies_is_no_circle() {
+    let mut text = "services:\n".to_owned();
+    for step in 0..2_000 {
+        let _ = writeln!(text, "  s{step}: {{image: x, depends_on: [s{}]}}", step + 1);
+    }
+    text.push_str("  s2000: {image: x}\n");
+    assert_eq!(
+        load_bytes(text.as_bytes()).unwrap().project.services.len(),
+        2_001
+    );
+}
+
+#[test]
+fn a_folder_or_nothing_in_place_of_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    assert!(load(folder.path()).is_err());
+    fs::create_dir(folder.path().join("compose.yml")).unwrap();
+    assert!(load(folder.path()).is_err());
+}
