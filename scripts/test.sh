@@ -16,7 +16,7 @@ if cargo nextest --version >/dev/null 2>&1; then
     runner=nextest
     cargo nextest run --no-run --locked
 else
-    runner=test
+    runner="cargo test"
     echo "cargo-nextest is not installed; cargo test does it, one test after another"
     cargo test --no-run --locked
 fi
