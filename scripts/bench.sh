@@ -16,6 +16,8 @@ target=$(cd "$target" && pwd)
 work=$target/bench
 lab=bench
 rounds=${ROUNDS:-5}
+# The images made for this must not stay in the user's own store.
+export XDG_CACHE_HOME=$work/cache
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -45,7 +47,7 @@ mv compose.lab.yml compose.$lab.yml
 mv .env.lab .env.$lab
 "$webpods" lab up --name $lab --nodes 3
 remove_lab() {
-    cd "$work" && rm -rf shop big
+    cd "$work" && rm -rf shop big cache
     [ -n "${KEEP_LAB:-}" ] || "$webpods" lab down --name $lab
 }
 trap remove_lab EXIT

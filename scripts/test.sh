@@ -34,7 +34,7 @@ remove_lab() {
 (cd "$target/e2e" && "$webpods" lab up --name $lab --nodes 3)
 
 stage "the tests"
-if [ $runner = nextest ]; then
+if [ "$runner" = nextest ]; then
     cargo nextest run --locked --profile everything --no-fail-fast "$@"
 else
     cargo test --locked --no-fail-fast -- --test-threads 2 "$@"
