@@ -288,6 +288,7 @@ mod tests {
             prop_assert!(ignore.ignores(&name));
             let path = format!("{name}/{below}");
             prop_assert!(ignore.ignores(&path));
+            prop_assume!(name != below);
             let path = format!("{below}/{name}{below}");
             prop_assert!(!ignore.ignores(&path));
         }
