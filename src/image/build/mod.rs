@@ -32,6 +32,7 @@ impl Docker {
             socket: socket.to_owned(),
             buildkit: false,
         };
+        // docker itself reads the variable; here it only decides which flags it understands.
         let wanted = std::env::var_os("DOCKER_BUILDKIT").is_none_or(|value| value != "0");
         let mut version = docker.command();
         version.args(["buildx", "version"]).stdin(Stdio::null());
@@ -50,7 +51,6 @@ impl Docker {
         command
             .env("DOCKER_HOST", socket)
             .env_remove("DOCKER_CONTEXT")
-            .env("DOCKER_BUILDKIT", if self.buildkit { "1" } else { "0" })
             .env("DOCKER_CLI_HINTS", "false")
             // An attestation would make each build of the same source another image.
             .env("BUILDX_NO_DEFAULT_ATTESTATIONS", "1")

@@ -25,7 +25,7 @@ pub(in crate::image) async fn follow(
 ) -> Vec<String> {
     let last = Mutex::new(VecDeque::new());
     let line = async |line: &[u8]| {
-        let mut line = String::from_utf8_lossy(line).trim_end().to_owned();
+        let mut line = plain(&String::from_utf8_lossy(line));
         for secret in hidden {
             line = line.replace(secret, "***");
         }
@@ -66,6 +66,26 @@ async fn lines(stream: Option<impl AsyncRead + Unpin>, emit: impl AsyncFn(&[u8])
         }
     }
     emit(&pending).await;
+}
+
+/// The line without colours and whatever else commands a terminal.
+fn plain(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\u{1b}' if chars.next_if_eq(&'[').is_some() => {
+                // Up to the letter that ends the sequence.
+                while chars.next_if(|c| !('@'..='~').contains(c)).is_some() {}
+                chars.next();
+            }
+            '\t' => plain.push(c),
+            c if c.is_control() => {}
+            c => plain.push(c),
+        }
+    }
+    plain.truncate(plain.trim_end().len());
+    plain
 }
 
 #[cfg(test)]
@@ -112,6 +132,13 @@ mod tests {
         let (last, seen) = followed("RUN login hunter2 ok\nhunter2", &hidden).await;
         assert_eq!(seen, ["RUN login *** ok", "***"]);
         assert_eq!(last, seen);
+    }
+
+    #[test]
+    fn nothing_commands_the_terminal() {
+        assert_eq!(plain("\u{1b}[91mred\u{1b}[0m\tx \u{7}"), "red\tx");
+        assert_eq!(plain("\u{1b}[1;31"), "");
+        assert_eq!(plain("\u{1b}]0;title\u{7}naïve"), "]0;titlenaïve");
     }
 
     #[tokio::test]
