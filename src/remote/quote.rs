@@ -113,8 +113,11 @@ mod tests {
             "|&;<>(){}",
         ];
         assert_eq!(through("sh", &hostile), hostile);
-        if Command::new("bash").arg("-c").arg(":").status().is_ok() {
-            assert_eq!(through("bash", &hostile), hostile);
+        // A host's user may have any of these as the login shell.
+        for shell in ["bash", "zsh", "fish", "ksh"] {
+            if Command::new(shell).args(["-c", ":"]).status().is_ok() {
+                assert_eq!(through(shell, &hostile), hostile, "{shell}");
+            }
         }
     }
 

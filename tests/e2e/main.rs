@@ -7,6 +7,7 @@
 )]
 
 mod changes;
+mod engine;
 mod fleet;
 mod isolation;
 mod shop;
