@@ -10,23 +10,25 @@ use webpods::docker::{Engine, ExecOptions, Found, LogOptions, Nodes, Source};
 use webpods::event::Events;
 use webpods::model::{HostName, RunState, StackKey};
 
-use crate::support::{Node, lab};
+use crate::support::lab;
 
 /// The program of the container: it talks on both streams and ends with 3 when asked to stop.
 const TALK: &str = "echo out; echo err >&2; trap 'exit 3' TERM; \
                     n=0; while :; do echo tick $n; n=$((n+1)); sleep 0.1; done";
 
-/// An image with a shell, made on the node from its own files.
-fn image(node: &Node, name: &str) {
+/// An image with a shell, made on the last node from its own files.
+fn image(name: &str) {
     let script = "files=$(for p in sh cat sleep; do command -v $p; done)
         libraries=$(ldd $files | grep -o '/[^ )]*' | grep -v ':$' | sort -u)
         tar -chf - $files $libraries 2>/dev/null | docker import - NAME";
+    let node = lab().nodes.last().unwrap();
     node.witness(&script.replace("NAME", name));
 }
 
-async fn engine() -> (Engine, Node) {
+/// The last node's engine.
+async fn engine() -> Engine {
     let lab = lab();
-    let node = lab.nodes.last().unwrap().clone();
+    let node = lab.nodes.last().unwrap();
     let context = webpods::config::from_yaml(&lab.context, "lab.yml", &"e2e".parse().unwrap());
     let host: HostName = node.name.parse().unwrap();
     let nodes = Nodes::connect(
@@ -36,8 +38,7 @@ async fn engine() -> (Engine, Node) {
     )
     .await
     .unwrap();
-    let engine = nodes.get(&host).unwrap().engine().await.unwrap().clone();
-    (engine, node)
+    nodes.get(&host).unwrap().engine().await.unwrap().clone()
 }
 
 /// Removes what an interrupted run left.
@@ -83,9 +84,9 @@ fn sh(script: &str) -> ExecOptions {
 #[tokio::test]
 async fn a_containers_life() {
     let name = "engine-life";
-    let (engine, node) = engine().await;
+    let engine = engine().await;
     tidy(&engine, name).await;
-    image(&node, "engine-life:1");
+    image("engine-life:1");
     let project = [format!("webpods.project={name}")];
     let labels = json!({ "webpods.project": name });
     let network = json!({ "Name": name, "Labels": labels });
@@ -180,9 +181,9 @@ async fn a_containers_life() {
 #[tokio::test]
 async fn logs_and_commands() {
     let name = "engine-talk";
-    let (engine, node) = engine().await;
+    let engine = engine().await;
     tidy(&engine, name).await;
-    image(&node, "engine-talk:1");
+    image("engine-talk:1");
     engine
         .create_network(&json!({ "Name": name }))
         .await
@@ -258,8 +259,8 @@ async fn logs_and_commands() {
 
 #[tokio::test]
 async fn images_leave_and_come_back() {
-    let (engine, node) = engine().await;
-    image(&node, "engine-image:1");
+    let engine = engine().await;
+    image("engine-image:1");
     engine
         .tag_image("engine-image:1", "engine-image", "2")
         .await
