@@ -22,7 +22,7 @@ Examples:
 pub struct Init {}
 
 /// What is written, relative to the project's root.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     (
         ".webpods/config.yml",
         include_str!("../../templates/init/config.yml"),
@@ -42,6 +42,11 @@ const FILES: [(&str, &str); 5] = [
     (
         ".webpods/.luaurc",
         include_str!("../../templates/init/luaurc.json"),
+    ),
+    // What `webpods` offers to scripts, for editors with luau-lsp.
+    (
+        ".webpods/webpods.d.luau",
+        include_str!("../../lua/meta/webpods.d.luau"),
     ),
 ];
 

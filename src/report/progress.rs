@@ -92,7 +92,10 @@ pub(super) fn show(report: &Report, event: Event) {
             match error {
                 None => report.line(&format!("{} {what}  {time}", paint.green("✔"))),
                 Some(error) => {
-                    let error = paint.red(clean(&error).trim_end());
+                    // The whole story is told once, at the end.
+                    let first = clean(&error);
+                    let first = first.lines().next().unwrap_or_default();
+                    let error = paint.red(&short(first));
                     report.line(&format!("{} {what}  {time}  {error}", paint.red("✘")));
                 }
             }
@@ -120,6 +123,15 @@ pub(super) fn show(report: &Report, event: Event) {
             _ => report.line(&clean(&message)),
         },
     }
+}
+
+/// Text that fits on a line with what stands before it.
+fn short(text: &str) -> String {
+    const LONGEST: usize = 120;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    text.chars().take(LONGEST - 1).chain(['…']).collect()
 }
 
 fn place(host: Option<&HostName>, title: &str) -> String {

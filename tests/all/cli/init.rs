@@ -4,7 +4,7 @@ use super::{ONE_HOST, Repo};
 fn init_writes_a_set_that_works_and_never_overwrites() {
     let repo = Repo::empty();
     let first = repo.run(&["init"]);
-    assert_eq!(first.ok().matches("created").count(), 5);
+    assert_eq!(first.ok().matches("created").count(), 6);
     assert!(first.err.contains("next:"), "{}", first.err);
 
     let contexts = repo.run(&["context", "ls"]);
@@ -17,7 +17,7 @@ fn init_writes_a_set_that_works_and_never_overwrites() {
     std::fs::remove_file(repo.path().join(".webpods/contexts/dev.yml")).unwrap();
     let second = repo.run(&["init"]);
     assert!(second.ok().contains("created  .webpods/contexts/dev.yml"));
-    assert_eq!(second.out.matches("kept").count(), 4);
+    assert_eq!(second.out.matches("kept").count(), 5);
     assert_eq!(repo.read(".webpods/contexts/staging.yml"), ONE_HOST);
 }
 
@@ -40,7 +40,7 @@ fn init_in_json_lists_what_it_did() {
     let repo = Repo::empty();
     let ran = repo.run(&["init", "--format", "json"]);
     let value: serde_json::Value = serde_json::from_str(ran.ok()).unwrap();
-    assert_eq!(value["created"].as_array().unwrap().len(), 5);
+    assert_eq!(value["created"].as_array().unwrap().len(), 6);
     assert_eq!(value["kept"], serde_json::json!([]));
 }
 
