@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use indexmap::IndexMap;
-
 use super::current::{Current, Standing};
-use super::diff::{self, Slot};
 use super::fleet::Fleet;
 use super::goal::Goal;
 use super::inputs::Inputs;
@@ -15,17 +12,17 @@ use super::routes::{self, Routing};
 use super::stages::{self, Leaving, Stages};
 use super::work::{Frame, Work};
 use super::{
-    Plan, ReplicaAction, ReplicaPlan, ServicePlan, StepKind, batches, images, next, order, prepare,
-    prune, published, warnings,
+    Plan, StepKind, batches, images, ingress, next, order, prepare, prune, published, summary,
+    warnings,
 };
 use crate::error::Result;
-use crate::model::{Condition, HostName, ImageState, ReleaseId, ServiceName};
+use crate::model::{Condition, HostName, ReleaseId, ServiceName};
 
 /// A service that runs and is not wanted.
-struct Removed<'a> {
-    name: &'a ServiceName,
-    grace: Duration,
-    containers: Vec<&'a Standing>,
+pub(super) struct Removed<'a> {
+    pub name: &'a ServiceName,
+    pub grace: Duration,
+    pub containers: Vec<&'a Standing>,
 }
 
 /// Plans the way from what is observed to the goal.
@@ -53,7 +50,7 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         release,
     };
 
-    let wanted_domains = routes::domains_of(
+    let wanted_domains = ingress::domains_of(
         inputs.context,
         &key,
         observed,
@@ -61,7 +58,7 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
     )?;
     let levels = order::levels_after(
         goal.services.iter().map(|wanted| &wanted.service),
-        &routes::handovers(&wanted_domains, current.active),
+        &ingress::handovers(&wanted_domains, current.active),
     )?;
     let jobs = jobs(&goal);
     let mut works = Vec::new();
@@ -79,10 +76,10 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
     let removed = removed(&goal, &current);
     let routing = {
         let mut domains = wanted_domains;
-        let untouched = current.active.map(routes::recorded_domains);
+        let untouched = current.active.map(ingress::recorded_domains);
         let untouched = untouched.unwrap_or_default().into_iter();
         domains.extend(untouched.filter(|domain| goal.untouched.contains(&domain.service)));
-        routes::refuse_doubles(&domains)?;
+        ingress::refuse_doubles(&domains)?;
         Routing::new(
             inputs.context,
             &key,
@@ -149,7 +146,7 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         release,
         previous: serving,
         hosts: fleet.planned(),
-        services: services(&works, &goal, &current, &fleet, &removed, serving),
+        services: summary::services(&works, &goal, &current, &fleet, &removed, serving),
         images,
         routes: routes::changes(&before.unwrap_or_default(), &after),
         warnings,
@@ -320,104 +317,4 @@ fn started(stages: &Stages) -> BTreeSet<(HostName, String)> {
             _ => None,
         })
         .collect()
-}
-
-/// Per service: what changes and why (spec §14.1).
-fn services(
-    works: &[Work<'_>],
-    goal: &Goal,
-    current: &Current<'_>,
-    fleet: &Fleet<'_>,
-    removed: &[Removed<'_>],
-    serving: Option<ReleaseId>,
-) -> IndexMap<ServiceName, ServicePlan> {
-    let mut plans = IndexMap::new();
-    for work in works {
-        let (image, pending, why) = match &work.wanted.image {
-            ImageState::Known(image) => (image.reference.clone(), false, None),
-            ImageState::Pending {
-                reference,
-                build,
-                reason,
-            } => {
-                let verb = if *build { "build" } else { "pull" };
-                (reference.clone(), true, Some(format!("{verb}: {reason}")))
-            }
-        };
-        let mut after: BTreeMap<HostName, u32> = BTreeMap::new();
-        for host in work.numbers.values() {
-            *after.entry(host.clone()).or_default() += 1;
-        }
-        let reasons = match why {
-            Some(why) => vec![why],
-            None => diff::reasons(&work.slots, serving),
-        };
-        plans.insert(
-            work.name().clone(),
-            ServicePlan {
-                current: deployed(current, work.name()),
-                desired: work.image().map(|image| image.manifest.digest.clone()),
-                pending,
-                image,
-                placement_before: current.counts(work.name(), fleet),
-                placement_after: after,
-                replicas: work.slots.iter().map(|slot| replica(work, slot)).collect(),
-                reasons,
-            },
-        );
-    }
-    for one in removed {
-        let replicas = one.containers.iter().map(|container| ReplicaPlan {
-            number: container.number,
-            host: container.host.clone(),
-            action: ReplicaAction::Remove,
-            ports: container.ports.clone(),
-            reason: None,
-        });
-        plans.insert(
-            one.name.clone(),
-            ServicePlan {
-                current: deployed(current, one.name),
-                desired: None,
-                pending: false,
-                image: current
-                    .recorded(one.name)
-                    .map_or_else(String::new, |recorded| recorded.image.reference.clone()),
-                placement_before: current.counts(one.name, fleet),
-                placement_after: BTreeMap::new(),
-                replicas: replicas.collect(),
-                reasons: vec![match goal.restored {
-                    Some(release) => format!("not part of {release}"),
-                    None => "no longer in the Compose file".to_owned(),
-                }],
-            },
-        );
-    }
-    plans
-}
-
-/// The image a service has now: of the release that serves, else of what runs.
-fn deployed(current: &Current<'_>, name: &ServiceName) -> Option<crate::model::Digest> {
-    let recorded = current.recorded(name);
-    recorded
-        .map(|recorded| recorded.image.manifest.digest.clone())
-        .or_else(|| {
-            let mut slots = current.slots(name)?.values().flatten();
-            slots.find_map(|one| one.image.clone())
-        })
-}
-
-fn replica(work: &Work<'_>, slot: &Slot) -> ReplicaPlan {
-    let ports = if slot.action == ReplicaAction::Remove {
-        slot.old.as_ref().map(|old| &old.ports)
-    } else {
-        work.replicas.get(&slot.number).map(|one| &one.ports)
-    };
-    ReplicaPlan {
-        number: slot.number,
-        host: slot.host.clone(),
-        action: slot.action,
-        ports: ports.cloned().unwrap_or_default(),
-        reason: slot.reason.clone(),
-    }
 }

@@ -157,7 +157,10 @@ fn standing(
         id: container.id.clone(),
         name: container.name.clone(),
         state: container.state,
-        healthy: container.healthy,
+        // A check that has not spoken yet is no reason to replace a container.
+        healthy: container
+            .healthy
+            .filter(|_| !container.status.ends_with("(health: starting)")),
         image: container.image.clone(),
         config: container.config.clone(),
         completed: container.state == RunState::Stopped

@@ -69,6 +69,9 @@ pub(super) fn configure(
     let mounted = mounts(setting.key, service, volumes, files, host)?;
     let mut body = service.template.0.clone();
     let mut host_config = body.host_config.take().unwrap_or_default();
+    refuse_shared(service, "network_mode", service.network_mode.as_deref())?;
+    refuse_shared(service, "ipc", host_config.ipc_mode.as_deref())?;
+    refuse_shared(service, "pid", host_config.pid_mode.as_deref())?;
     extend(&mut host_config.binds, mounted.binds);
     extend(&mut host_config.mounts, mounted.mounts);
 
@@ -186,6 +189,21 @@ fn introduce(
     }
 }
 
+/// Namespaces of another service's container: replicas of two services come and go on their own,
+/// so there is no one container to share with.
+fn refuse_shared(service: &Service, key: &str, mode: Option<&str>) -> Result<()> {
+    match mode.filter(|mode| mode.starts_with("service:")) {
+        None => Ok(()),
+        Some(mode) => Err(Error::user(format!(
+            "service `{}` has `{key}: {}`, which webpods does not carry out: replicas of two \
+             services are replaced independently",
+            service.name,
+            mode.escape_debug()
+        ))
+        .hint("put both services on a network and use the other's name as host name")),
+    }
+}
+
 /// Container ports of `x-ingress`.
 fn proxied_ports(service: &Service) -> Result<BTreeSet<u16>> {
     if service.ingress.is_empty() {
@@ -269,16 +287,7 @@ type Attached = (Option<(String, EndpointSettings)>, BTreeMap<String, Value>);
 /// The first network goes into the create body; engines before 25 take only one there.
 fn attach(setting: Setting<'_>, service: &Service) -> Result<Attached> {
     let (mut first, mut further) = (None, BTreeMap::new());
-    if let Some(mode) = &service.network_mode {
-        if mode.starts_with("service:") {
-            return Err(Error::user(format!(
-                "service `{}` has `network_mode: {}`, which webpods does not carry out: replicas \
-                 of two services have no common network",
-                service.name,
-                mode.escape_debug()
-            ))
-            .hint("put both services on a network and use the other's name as host name"));
-        }
+    if service.network_mode.is_some() {
         return Ok((first, further));
     }
     for (key, attachment) in &service.networks {

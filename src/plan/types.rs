@@ -222,8 +222,8 @@ pub enum StepKind {
         /// Further networks to connect before the start: name → endpoint settings.
         networks: BTreeMap<String, serde_json::Value>,
         /// The engine's identifier of a stopped container that has the name this one gets. It is
-        /// renamed to `<name>-<first 12 of its id>` first, so that undoing can start it again; its
-        /// `remove` step names it by identifier.
+        /// renamed first, so that undoing can start it again; its `remove` step names it by
+        /// identifier.
         replaces: Option<String>,
     },
     /// Wait until a started container is ready.

@@ -59,6 +59,7 @@ stories! {
     forecast
     fresh_deploy
     health_gates
+    health_starting
     host_network
     ingress_port_changes
     killed_after_switch

@@ -272,6 +272,10 @@ pub fn harm(observed: &mut Observed, which: &str, how: &str) {
                     one.status = String::from("Exited (1) 5 minutes ago");
                 }
                 "crashing" => one.state = RunState::Restarting,
+                "starting" => {
+                    one.healthy = Some(false);
+                    one.status = String::from("Up 2 seconds (health: starting)");
+                }
                 "unhealthy" => one.healthy = Some(false),
                 other => panic!("unknown harm {other}"),
             }
