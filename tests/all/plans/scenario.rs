@@ -249,13 +249,6 @@ impl World {
         }
     }
 
-    pub fn key(&self) -> StackKey {
-        StackKey {
-            context: self.context_spec.name.parse().unwrap(),
-            project: self.context_spec.project.parse().unwrap(),
-        }
-    }
-
     pub fn context(&self) -> Context {
         let spec = &self.context_spec;
         Context {
