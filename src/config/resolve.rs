@@ -64,12 +64,19 @@ pub fn resolve(workspace: &Workspace, flag: Option<&str>, lua: LoadLua<'_>) -> R
 /// A file that vanished, cannot be read, or is wrong.
 pub fn load(workspace: &Workspace, file: &ContextFile, lua: LoadLua<'_>) -> Result<Context> {
     let shown = workspace.shown(&file.path);
-    if file.path.extension().is_some_and(|kind| kind == "lua") {
-        return from_lua(lua(&file.path)?, &shown, &file.name);
+    let mut context = if file.path.extension().is_some_and(|kind| kind == "lua") {
+        from_lua(lua(&file.path)?, &shown, &file.name)?
+    } else {
+        let text = read_text(&file.path)?
+            .ok_or_else(|| Error::user(format!("`{shown}` does not exist any more")))?;
+        from_yaml(&text, &shown, &file.name)?
+    };
+    // Files of the repository are found from wherever the command is typed.
+    let ssh = &mut context.ssh;
+    for path in [&mut ssh.key, &mut ssh.known_hosts].into_iter().flatten() {
+        *path = workspace.root.join(&*path);
     }
-    let text = read_text(&file.path)?
-        .ok_or_else(|| Error::user(format!("`{shown}` does not exist any more")))?;
-    from_yaml(&text, &shown, &file.name)
+    Ok(context)
 }
 
 /// The line of spec §4.2, when it is due.

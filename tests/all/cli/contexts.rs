@@ -234,3 +234,21 @@ fn files_made_to_break_the_parser_are_refused() {
     repo.run(&["context", "inspect"])
         .refused(1, &["is not UTF-8 text"]);
 }
+
+#[test]
+fn key_files_are_relative_to_the_root() {
+    let repo = two();
+    let text = format!("{ONE_HOST}ssh: {{ key: ~/id, known_hosts: .webpods/known_hosts }}\n");
+    repo.write(".webpods/contexts/staging.yml", &text);
+    repo.write("below/keep", "");
+    let mut command = repo.command();
+    command
+        .args(["context", "inspect", "--format", "json"])
+        .current_dir(repo.path().join("below"));
+    let context: serde_json::Value = serde_json::from_str(Ran::of(&mut command).ok()).unwrap();
+    let known_hosts = context["ssh"]["known_hosts"].as_str().unwrap();
+    assert!(known_hosts.starts_with('/'), "{known_hosts}");
+    assert!(!known_hosts.contains("below"), "{known_hosts}");
+    assert!(known_hosts.ends_with("/.webpods/known_hosts"));
+    assert!(context["ssh"]["key"].as_str().unwrap().ends_with("/id"));
+}
