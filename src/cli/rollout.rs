@@ -157,13 +157,10 @@ pub async fn roll(
     options: RolloutOptions,
 ) -> Result<Outcome> {
     app.banner(engine).await?;
-    let outcome = engine
+    // A plan without steps says itself that there is nothing to do, and why.
+    engine
         .roll(action, options, &Shown { app }, Interrupt::listen())
-        .await?;
-    if !outcome.changed {
-        app.report.line("nothing to do");
-    }
-    Ok(outcome)
+        .await
 }
 
 struct Shown<'a> {

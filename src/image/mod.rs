@@ -17,7 +17,6 @@ mod hash;
 mod have;
 mod ignore;
 mod layout;
-mod list;
 mod load;
 mod local;
 mod manifest;
@@ -35,7 +34,6 @@ use amount::amount;
 
 pub use archive::Wanted;
 pub use have::{Have, fetch, have};
-pub use list::{Listed, Presence, list};
 pub use load::load;
 pub use local::engine as local_engine;
 pub use refs::{Keep, Pruned, prune, write_refs};

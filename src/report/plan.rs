@@ -109,8 +109,13 @@ fn image_line(plan: &Plan, service: &ServicePlan) -> String {
 }
 
 fn build_line(plan: &Plan, service: &ServicePlan) -> &'static str {
+    let pulled = service
+        .reasons
+        .iter()
+        .any(|reason| reason.starts_with("pull:"));
     match (service.pending, plan.action) {
-        (true, _) => "yes (or pulled), and then this plan is exact",
+        (true, _) if pulled => "no, the image is pulled, and then this plan is exact",
+        (true, _) => "yes, and then this plan is exact",
         (false, Action::Up) => "no, the image is here",
         (false, Action::Rollback | Action::Down) => "no",
     }

@@ -160,7 +160,7 @@ fn a_plan_before_the_build_is_a_forecast() {
         "\
 + web  never built
     image     shop-web  not built yet (new)
-    build     yes (or pulled), and then this plan is exact
+    build     yes, and then this plan is exact
     ship      known after the build
     replicas  0 → 1  (web-1: 0 → 1)
     + 1 on web-1

@@ -16,13 +16,8 @@ services:
     x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
 ";
 
-#[test]
-fn a_client_killed_in_the_middle_leaves_the_old_release_serving() {
-    let project = Project::compose("killed", SLOW);
-    project.up();
-    let load = Load::start(project.lab, &project.domain, "/");
-    project.compose_file(&SLOW.replace("GREETING: one", "GREETING: two"));
-    let mut client = project.webpods().spawn(["up", "-d"]);
+/// Waits until a rollout has started its first container.
+fn second_release_begins(project: &Project) {
     eventually("a container of the second release", 60, || {
         let seen = project.containers(r#"{{.Label "webpods.release"}}"#);
         if seen.iter().any(|line| line.ends_with("r2")) {
@@ -31,6 +26,16 @@ fn a_client_killed_in_the_middle_leaves_the_old_release_serving() {
             Err(format!("{seen:?}"))
         }
     });
+}
+
+#[test]
+fn a_client_killed_in_the_middle_leaves_the_old_release_serving() {
+    let project = Project::compose("killed", SLOW);
+    project.up();
+    let load = Load::start(project.lab, &project.domain, "/");
+    project.compose_file(&SLOW.replace("GREETING: one", "GREETING: two"));
+    let mut client = project.webpods().spawn(["up", "-d"]);
+    second_release_begins(&project);
     client.kill().unwrap();
     client.wait().unwrap();
     for answer in project.answers() {
@@ -72,14 +77,7 @@ fn an_interrupt_undoes_and_exits_130() {
     let before = project.containers("{{.ID}}");
     project.compose_file(&SLOW.replace("GREETING: one", "GREETING: two"));
     let mut client = project.webpods().spawn(["up", "-d"]);
-    eventually("a container of the second release", 60, || {
-        let seen = project.containers(r#"{{.Label "webpods.release"}}"#);
-        if seen.iter().any(|line| line.ends_with("r2")) {
-            Ok(())
-        } else {
-            Err(format!("{seen:?}"))
-        }
-    });
+    second_release_begins(&project);
     let id = client.id().to_string();
     let killed = std::process::Command::new("kill")
         .args(["-INT", &id])
