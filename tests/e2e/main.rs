@@ -10,6 +10,7 @@ mod changes;
 mod engine;
 mod fleet;
 mod isolation;
+mod shipping;
 mod shop;
 mod support;
 mod trouble;

@@ -9,7 +9,7 @@ mod wait;
 mod webpods;
 
 pub use http::{Answer, get};
-pub use lab::{Lab, lab};
+pub use lab::{Lab, Node, lab};
 pub use load::Load;
 pub use project::Project;
 pub use wait::eventually;
