@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::model::{Context, HostName};
 
-use super::facts::{self, Access, BASE, CADDY_APPS, CADDY_FILE, Facts};
+use super::facts::{self, Access, CADDY_APPS, CADDY_FILE, Facts};
 
 /// One change that a host needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -125,16 +125,16 @@ impl Survey {
 pub(super) fn needs(context: &Context, host: &HostName, facts: &Facts) -> Preparation {
     let mut needs = Vec::new();
     let mut left = Vec::new();
-    let made = |path: &str| facts.folders.get(path) == Some(&Access::Usable);
-    for (path, access) in facts.folders.iter().filter(|(path, _)| *path != CADDY_APPS) {
-        if *access == Access::Occupied {
-            left.push(format!("{path} is not a folder; move it away"));
-        } else if !made(path) {
-            needs.push(Need::Folder { path: path.clone() });
+    for (path, access) in facts.own_folders() {
+        match access {
+            // What the user can make is made when it is needed.
+            Access::Usable | Access::Creatable => {}
+            Access::Absent | Access::Denied => needs.push(Need::Folder {
+                path: path.to_owned(),
+            }),
+            Access::Occupied => left.push(format!("{path} is not a folder; move it away")),
         }
     }
-    // The base goes last: its contents change hands with it.
-    needs.sort_by_key(|need| matches!(need, Need::Folder { path } if path == BASE));
     if facts.socket == Access::Denied {
         let group = "docker".to_owned();
         if facts.docker_member {
@@ -156,7 +156,8 @@ pub(super) fn needs(context: &Context, host: &HostName, facts: &Facts) -> Prepar
         left.push("there is no Docker socket; install Docker Engine: https://docs.docker.com/engine/install/".to_owned());
     }
     if let Some(caddy) = &facts.caddy {
-        if !made(CADDY_APPS) || caddy.closed.is_some() {
+        let apps = facts.folders.get(CADDY_APPS);
+        if apps != Some(&Access::Usable) || caddy.closed.is_some() {
             let path = CADDY_APPS.to_owned();
             needs.push(Need::SharedFolder { path });
         }

@@ -32,6 +32,26 @@ pub(super) struct Facts {
     pub caddy: Option<Caddy>,
 }
 
+impl Facts {
+    /// The folders webpods keeps its own things in; those below one that the user cannot use are
+    /// left out, since that one decides.
+    pub(super) fn own_folders(&self) -> impl Iterator<Item = (&str, Access)> {
+        let unusable = |access: Access| !matches!(access, Access::Usable | Access::Creatable);
+        let below = move |path: &str| {
+            self.folders.iter().any(|(above, access)| {
+                unusable(*access)
+                    && path
+                        .strip_prefix(above.as_str())
+                        .is_some_and(|rest| rest.starts_with('/'))
+            })
+        };
+        self.folders
+            .iter()
+            .map(|(path, access)| (path.as_str(), *access))
+            .filter(move |(path, _)| *path != CADDY_APPS && !below(path))
+    }
+}
+
 /// What the user may do with a folder or socket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Access {

@@ -127,7 +127,7 @@ pub(super) fn facts(findings: &mut Findings, context: &Context, facts: &Facts) {
             ),
         ),
     }
-    for (path, access) in facts.folders.iter().filter(|(path, _)| *path != CADDY_APPS) {
+    for (path, access) in facts.own_folders() {
         match access {
             Access::Usable => findings.ok("folder", format!("{path} is usable")),
             Access::Creatable => findings.ok("folder", format!("{path} is made when needed")),

@@ -116,10 +116,7 @@ fn a_fresh_host_fails_where_bootstrap_helps() {
         .filter(|(_, level)| *level == Level::Fail)
         .map(|(check, _)| *check)
         .collect();
-    assert_eq!(
-        failed,
-        ["tools", "folder", "folder", "folder", "caddy", "caddy"]
-    );
+    assert_eq!(failed, ["tools", "folder", "caddy", "caddy"]);
     let preparation = needs(&context("caddy"), &name(), &parse(FRESH, true));
     let folder = |path: &str| Need::Folder {
         path: path.to_owned(),
@@ -127,8 +124,6 @@ fn a_fresh_host_fails_where_bootstrap_helps() {
     assert_eq!(
         preparation.needs,
         [
-            folder("/var/lib/webpods/state"),
-            folder("/var/lib/webpods/cache"),
             folder("/var/lib/webpods"),
             Need::Group {
                 group: "docker".to_owned()
@@ -160,8 +155,8 @@ fn what_bootstrap_cannot_do_is_said() {
         .replace("docker-group yes", "docker-group no")
         .replace("caddy yes", "caddy no")
         .replace(
-            "folder absent /var/lib/webpods/cache",
-            "folder occupied /var/lib/webpods/cache",
+            "folder absent /var/lib/webpods\n",
+            "folder occupied /var/lib/webpods\n",
         );
     let preparation = needs(&context("caddy"), &name(), &parse(&lines, true));
     assert_eq!(preparation.left.len(), 4, "{:?}", preparation.left);
@@ -171,6 +166,19 @@ fn what_bootstrap_cannot_do_is_said() {
             .iter()
             .any(|need| matches!(need, Need::Group { .. } | Need::Import { .. }))
     );
+}
+
+#[test]
+fn a_cache_elsewhere_needs_its_own_folder_and_what_can_be_made_needs_nothing() {
+    let lines = READY
+        .replace(
+            "usable /var/lib/webpods/state",
+            "creatable /var/lib/webpods/state",
+        )
+        .replace("usable /var/lib/webpods/cache", "absent /srv/webpods");
+    let preparation = needs(&context("caddy"), &name(), &parse(&lines, true));
+    let path = "/srv/webpods".to_owned();
+    assert_eq!(preparation.needs, [Need::Folder { path }]);
 }
 
 #[test]
