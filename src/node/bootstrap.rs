@@ -10,6 +10,9 @@ use crate::model::{Context, HostName};
 
 use super::facts::{self, Access, CADDY_APPS, CADDY_FILE, Facts};
 
+/// Where bootstrap keeps kernel settings.
+const SYSCTL_FILE: &str = "/etc/sysctl.d/60-webpods.conf";
+
 /// One change that a host needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "change", rename_all = "kebab-case")]
@@ -34,6 +37,11 @@ pub enum Need {
         /// The file.
         path: String,
     },
+    /// The kernel must hand waiting connections to Caddy's new sockets when it reloads.
+    Migration {
+        /// The file that keeps the setting over a restart.
+        path: String,
+    },
 }
 
 impl Need {
@@ -48,6 +56,10 @@ impl Need {
             Self::Import { path } => {
                 format!("add the line `import apps/*.caddy` to {path} and reload Caddy")
             }
+            Self::Migration { path } => format!(
+                "set net.ipv4.tcp_migrate_req to 1 in {path}, so that a reload of Caddy resets \
+                 no connection"
+            ),
         }
     }
 
@@ -57,6 +69,7 @@ impl Need {
             Self::SharedFolder { path } => ["shared-folder", path],
             Self::Group { group } => ["group", group],
             Self::Import { path } => ["import", path],
+            Self::Migration { path } => ["migration", path],
         }
     }
 }
@@ -171,6 +184,10 @@ pub(super) fn needs(context: &Context, host: &HostName, facts: &Facts) -> Prepar
             let path = CADDY_FILE.to_owned();
             needs.push(Need::Import { path });
         }
+        if caddy.resets {
+            let path = SYSCTL_FILE.to_owned();
+            needs.push(Need::Migration { path });
+        }
     } else if context.proxy.driver != "none" {
         left.push(format!(
             "the proxy driver `{}` is not set up by bootstrap",
@@ -222,6 +239,9 @@ fn by_hand(preparation: &Preparation) -> String {
             Need::SharedFolder { path } => format!("install -d -o {user} -m 755 {path}"),
             Need::Group { group } => format!("usermod -aG {group} {user}"),
             Need::Import { path } => format!("echo 'import apps/*.caddy' >> {path}"),
+            Need::Migration { path } => {
+                format!("echo net.ipv4.tcp_migrate_req=1 > {path} && sysctl -p {path}")
+            }
         })
         .collect();
     format!("as root on the host: {}", commands.join(" && "))

@@ -75,6 +75,8 @@ pub(super) struct Caddy {
     pub main_file: bool,
     /// The main file imports what webpods writes.
     pub import: bool,
+    /// A reload resets connections that wait to be accepted.
+    pub resets: bool,
     /// A folder below `apps` that others may not enter.
     pub closed: Option<String>,
 }
@@ -148,6 +150,7 @@ pub(super) fn parse(lines: &str, caddy: bool) -> Facts {
                 "caddy" => caddy.binary = yes,
                 "caddyfile" => caddy.main_file = yes,
                 "import" => caddy.import = yes,
+                "resets" => caddy.resets = yes,
                 "closed" => caddy.closed = Some(value.to_owned()),
                 _ => {}
             }

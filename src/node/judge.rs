@@ -174,6 +174,15 @@ fn caddy(findings: &mut Findings, caddy: &Caddy, apps: Access, user: &str, boots
     } else {
         findings.fail("caddy", format!("there is no {CADDY_FILE}"), fix());
     }
+    if caddy.resets {
+        findings.warn(
+            "caddy",
+            "a reload may reset connections that wait to be accepted \
+             (net.ipv4.tcp_migrate_req is 0)"
+                .to_owned(),
+            fix(),
+        );
+    }
     match (apps, &caddy.closed) {
         (Access::Usable | Access::Creatable, None) => {
             findings.ok("caddy", format!("{CADDY_APPS} is usable"));

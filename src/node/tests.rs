@@ -77,6 +77,7 @@ folder absent /var/lib/webpods/cache
 caddy yes
 caddyfile yes
 import no
+resets yes
 folder absent /etc/caddy/apps
 ";
 

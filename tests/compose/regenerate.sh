@@ -60,7 +60,7 @@ ask() {
         eval "exec env -i HOME=/nonexistent PATH=/usr/bin:/bin TZ=UTC LC_ALL=C.UTF-8 \
             DOCKER_CONFIG=$work/docker DOCKER_HOST=unix:///nonexistent/docker.sock \
             $(field . environment)" '"$compose"' '"$@"' </dev/null 2>"$work/error"
-    ) | sed "s|$PWD/$case|/case|g" >"$work/$format"
+    ) | sed "s|$PWD/$case|/case|g; s|$PWD||g" >"$work/$format"
     ! [ -s "$work/error" ] || grep -v level=warning "$work/error" >"$work/refused" || true
 }
 

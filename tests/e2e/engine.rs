@@ -154,10 +154,14 @@ async fn a_containers_life() {
     );
     stopped.unwrap();
     assert_eq!(status.unwrap(), 3);
-    assert_eq!(
-        engine.observe(&key).await.unwrap()[0].state,
-        RunState::Stopped
-    );
+    // The engine's list of containers may lag behind its answer to the one who waits.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while engine.observe(&key).await.unwrap()[0].state != RunState::Stopped {
+        assert!(
+            tokio::time::Instant::now() < deadline,
+            "it is still listed as running"
+        );
+    }
     engine.stop(name, Duration::from_secs(20)).await.unwrap();
     assert!(engine.kill(name, "TERM").await.unwrap_err().is_conflict());
     engine.rename(name, &second).await.unwrap();

@@ -71,7 +71,7 @@ mod tests {
         keys.sort_by(|a, b| compare(a, b, Form::Yaml));
         assert_eq!(
             keys,
-            ["1", "_x", "A", "a", "a-b", "a01", "a1b", "a2", "a10", "b"]
+            ["_x", "1", "A", "a", "a-b", "a1b", "a01", "a2", "a10", "b"]
         );
     }
 }

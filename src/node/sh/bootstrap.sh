@@ -28,6 +28,11 @@ while [ "$#" -gt 1 ]; do
             addgroup "$user" "$where"
         fi
         ;;
+    migration)
+        mkdir -p "${where%/*}"
+        printf '# Added by webpods: a reload of Caddy resets no connection.\nnet.ipv4.tcp_migrate_req = 1\n' >"$where"
+        echo 1 >/proc/sys/net/ipv4/tcp_migrate_req
+        ;;
     import)
         [ -e "$where" ] || : >"$where"
         # Caddy must never be left with a file it cannot read. `adapt` and not `validate`: that

@@ -76,6 +76,11 @@ if [ "$driver" = caddy ]; then
         printf 'import no\n'
     fi
     printf 'folder %s %s\n' "$(folder /etc/caddy/apps)" /etc/caddy/apps
+    # A reload gives Caddy new listening sockets. Unless the kernel may move them, connections that
+    # wait in an old socket are reset when it closes. Kernels before 5.14 cannot.
+    if [ "$(cat /proc/sys/net/ipv4/tcp_migrate_req 2>/dev/null || echo 1)" = 0 ]; then
+        printf 'resets yes\n'
+    fi
     # Caddy seldom runs as the ssh user: others must be able to read.
     closed=$(find /etc/caddy/apps -type d ! -perm -005 -print 2>/dev/null | head -n 1)
     [ -z "$closed" ] || printf 'closed %s\n' "$closed"

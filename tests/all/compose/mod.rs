@@ -60,7 +60,9 @@ fn options(folder: &Path) -> Options {
 }
 
 fn neutral(text: &str, folder: &Path) -> String {
+    let parent = folder.parent().unwrap().display().to_string();
     text.replace(&folder.display().to_string(), "/case")
+        .replace(&parent, "")
 }
 
 /// What is wrong with a case; none when it is as expected.
