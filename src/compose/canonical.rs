@@ -131,6 +131,10 @@ fn depends_on(node: &mut Node) {
             entry.node.value = Value::Map(Map::from_iter([("condition".to_owned(), condition)]));
         }
         if let Some(dependency) = entry.node.as_map_mut() {
+            // Only a service that is extended comes here without one: the schema wants it.
+            dependency
+                .entry("condition".to_owned())
+                .or_insert_with(|| Entry::made(Node::string("service_started", at)));
             dependency
                 .entry("required".to_owned())
                 .or_insert_with(|| Entry::made(Node::new(Value::Bool(true), at)));

@@ -18,12 +18,29 @@ pub fn run(model: &Node, disabled: &Map) -> Checked<()> {
         for (name, entry) in services {
             pass.service(name, &entry.node);
         }
+        pass.containers(services);
         pass.cycles(services);
     }
     if pass.problems.is_empty() {
         Ok(())
     } else {
         Err(pass.problems)
+    }
+}
+
+/// `scale` is also what `deploy.replicas` says, when there is a `deploy`.
+pub fn align(model: &mut Node) {
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+        return;
+    };
+    for service in services.values_mut() {
+        let scale = service.node.get("scale").cloned();
+        let deploy = service.node.get_mut("deploy").and_then(Node::as_map_mut);
+        if let (Some(scale), Some(deploy)) = (scale, deploy) {
+            deploy
+                .entry("replicas".to_owned())
+                .or_insert_with(|| super::node::Entry::made(scale));
+        }
     }
 }
 
@@ -278,6 +295,25 @@ impl Pass<'_> {
             let message =
                 format!("services.{name}: more than one replica cannot share a `container_name`");
             self.say(container, message);
+        }
+    }
+
+    fn containers(&mut self, services: &Map) {
+        let mut taken: Vec<(&str, &Node)> = Vec::new();
+        for (name, entry) in services {
+            let Some(node) = entry.node.get("container_name") else {
+                continue;
+            };
+            let Some(container) = node.as_str().filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            if let Some((_, other)) = taken.iter().find(|(known, _)| *known == container) {
+                let message =
+                    format!("services.{name}: another service has this `container_name` too");
+                let problem = Problem::new(node.at, message).also(other.at, "the other");
+                self.problems.push(problem);
+            }
+            taken.push((container, node));
         }
     }
 

@@ -92,6 +92,13 @@ fn shown(sources: &Sources, problem: &Problem) -> String {
     for (at, what) in &problem.also {
         if let Some(snippet) = snippet(sources, *at, what) {
             text.push('\n');
+            if at.file() != problem.at.file()
+                && let Some(place) = place(sources, *at)
+            {
+                text.push_str(" --> ");
+                text.push_str(&place);
+                text.push('\n');
+            }
             text.push_str(&snippet);
         }
     }

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 
 use super::template::{self, Fault};
 
-/// Reads an env file. `lookup` answers for variables that values mention and the file does not set,
-/// and for names that stand alone on a line.
+/// Reads an env file over the variables of `earlier` ones. For what values mention, `lookup` is
+/// asked first, then this file's own lines, then `earlier`; for names that stand alone on a line,
+/// only `lookup`.
 pub fn parse(
     text: &str,
+    earlier: BTreeMap<String, String>,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, String>, (usize, String)> {
     let mut parser = Parser {
         text,
         at: 0,
-        found: BTreeMap::new(),
+        found: earlier,
     };
     while parser.skip_blank() {
         let start = parser.at;
@@ -25,12 +27,14 @@ pub fn parse(
     Ok(parser.found)
 }
 
-/// Reads an env file of `format: raw`: each line as it is, no quotes, no variables.
+/// Reads an env file of `format: raw` over `earlier` ones: each line as it is, no quotes, no
+/// variables.
 pub fn parse_raw(
     text: &str,
+    earlier: BTreeMap<String, String>,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, String>, (usize, String)> {
-    let mut found = BTreeMap::new();
+    let mut found = earlier;
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
@@ -117,7 +121,7 @@ impl Parser<'_> {
             let inner = rest[1..close].to_owned();
             self.at += close + 1;
             if quote == '\'' {
-                return Ok(inner);
+                return Ok(inner.replace("\\'", "'"));
             }
             return self.expand(&unescape(&inner), lookup);
         }
@@ -136,7 +140,7 @@ impl Parser<'_> {
     ) -> Result<String, String> {
         let lookup = |name: &str| lookup(name).or_else(|| self.found.get(name).cloned());
         template::substitute(value, &lookup, &mut |_| {}).map_err(|fault| match fault {
-            Fault::Malformed => "a `$` in the value starts no variable".to_owned(),
+            Fault::Malformed => "a `${` in the value holds no variable".to_owned(),
             Fault::Required { name, message } => {
                 format!("variable `{name}` is required and missing: {message}")
             }
@@ -146,9 +150,6 @@ impl Parser<'_> {
 
 /// ` #` starts a comment in a value without quotes.
 fn comment(line: &str) -> Option<usize> {
-    if line.starts_with('#') {
-        return Some(0);
-    }
     line.find(" #")
 }
 
@@ -211,7 +212,7 @@ mod tests {
 
     fn read(text: &str) -> BTreeMap<String, String> {
         let lookup = |name: &str| (name == "HOME").then(|| "/home/me".to_owned());
-        parse(text, &lookup).unwrap()
+        parse(text, BTreeMap::new(), &lookup).unwrap()
     }
 
     #[test]
@@ -234,14 +235,17 @@ mod tests {
     #[test]
     fn faults_name_their_line() {
         let none = |_: &str| None;
-        assert_eq!(parse("A=1\nB='x\n", &none).unwrap_err().0, 2);
-        assert_eq!(parse("=1", &none).unwrap_err().0, 1);
-        assert_eq!(parse("A B=1", &none).unwrap_err().0, 1);
+        assert_eq!(
+            parse("A=1\nB='x\n", BTreeMap::new(), &none).unwrap_err().0,
+            2
+        );
+        assert_eq!(parse("=1", BTreeMap::new(), &none).unwrap_err().0, 1);
+        assert_eq!(parse("A B=1", BTreeMap::new(), &none).unwrap_err().0, 1);
     }
 
     #[test]
     fn raw_lines_are_kept() {
-        let found = parse_raw("A='x' # $B\n", &|_| None).unwrap();
+        let found = parse_raw("A='x' # $B\n", BTreeMap::new(), &|_| None).unwrap();
         assert_eq!(found["A"], "'x' # $B");
     }
 }

@@ -15,10 +15,9 @@ pub fn with_files(own: &Variables, files: &[PathBuf]) -> Result<Variables, Strin
     let mut read = Variables::new();
     for path in files {
         let text = text(path)?;
-        let lookup = |name: &str| own.get(name).or_else(|| read.get(name)).cloned();
-        let found = dotenv::parse(&text, &lookup)
+        let lookup = |name: &str| own.get(name).cloned();
+        read = dotenv::parse(&text, std::mem::take(&mut read), &lookup)
             .map_err(|(line, message)| format!("`{}` line {line}: {message}", path.display()))?;
-        read.extend(found);
     }
     let mut all = own.clone();
     for (name, value) in read {
@@ -170,17 +169,16 @@ fn env_files(service: &mut Node, project: &Variables, folder: &Path) -> Result<(
             continue;
         }
         let text = text(&place).map_err(|message| Problem::new(file.at, message))?;
-        // The project's variables win, then the service's own, then earlier lines and files.
+        // The project's variables win, then the service's own.
         let lookup = |name: &str| {
             project
                 .get(name)
                 .cloned()
                 .or_else(|| own.get(name).and_then(|entry| entry.node.scalar_text()))
-                .or_else(|| read.get(name).cloned())
         };
         let found = match file.get("format").and_then(Node::as_str) {
-            None | Some("") => dotenv::parse(&text, &lookup),
-            Some("raw") => dotenv::parse_raw(&text, &lookup),
+            None | Some("") => dotenv::parse(&text, std::mem::take(&mut read), &lookup),
+            Some("raw") => dotenv::parse_raw(&text, std::mem::take(&mut read), &lookup),
             Some(other) => {
                 let message =
                     format!("env file `{path}`: unknown format `{other}`; only `raw` is known");
@@ -232,12 +230,13 @@ fn label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.as_str() else { continue };
         let text = text(&folder.join(path)).map_err(|message| Problem::new(file.at, message))?;
-        let found = dotenv::parse(&text, &|_| None).map_err(|(line, message)| {
-            Problem::new(
-                file.at,
-                format!("label file `{path}` line {line}: {message}"),
-            )
-        })?;
+        let found =
+            dotenv::parse(&text, Variables::new(), &|_| None).map_err(|(line, message)| {
+                Problem::new(
+                    file.at,
+                    format!("label file `{path}` line {line}: {message}"),
+                )
+            })?;
         for (name, value) in found {
             labels.insert(name, Entry::made(Node::string(value, file.at)));
         }

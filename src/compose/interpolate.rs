@@ -85,8 +85,8 @@ impl Pass<'_> {
         let text =
             template::substitute(text, self.lookup, &mut unset).map_err(|fault| match fault {
                 Fault::Malformed => {
-                    Problem::nowhere(format!("{path}: a `$` here starts no variable"))
-                        .hint("write `$$` for a `$`, or `${NAME}` for a variable")
+                    Problem::nowhere(format!("{path}: a `${{` here holds no variable"))
+                        .hint("write `$$` for a `$`, and `${NAME}` for a variable")
                 }
                 Fault::Required { name, message } => {
                     let colon = if message.is_empty() { "" } else { ": " };

@@ -237,6 +237,7 @@ fn run(
     let disabled = profiles::disable(&mut model, &active, &options.services);
     if !options.no_consistency {
         consistency::run(&model, &disabled)?;
+        consistency::align(&mut model);
     }
     profiles::select(&mut model, &options.services)?;
     profiles::drop_unused(&mut model);

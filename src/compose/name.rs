@@ -41,7 +41,7 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<ProjectName, NameFault> {
         let text = if candidates.interpolate {
             template::substitute(text, &lookup, &mut |_| {}).map_err(|fault| {
                 let message = match fault {
-                    Fault::Malformed => "name: a `$` here starts no variable".to_owned(),
+                    Fault::Malformed => "name: a `${` here holds no variable".to_owned(),
                     Fault::Required { name, message } => {
                         format!("name: variable `{name}` is required and missing: {message}")
                     }

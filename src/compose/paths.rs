@@ -105,7 +105,7 @@ fn volume(node: &mut Node, base: &Base<'_>) {
 /// A `local` volume with the option `o: bind` is a bind mount in disguise.
 fn driver_opts(node: &mut Node, base: &Base<'_>) {
     let driver = node.get("driver").and_then(Node::as_str);
-    if driver.is_some_and(|driver| driver != "local") {
+    if driver != Some("local") {
         return;
     }
     let bind = node

@@ -1,5 +1,5 @@
 //! Variables in text: `$X`, `${X}`, `$$`, and `${X<op>word}` with `:-`, `-`, `:?`, `?`, `:+`, `+`,
-//! nested to any depth.
+//! nested to any depth. A `$` that starts none of them is a `$`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Why text could not be interpolated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// A `$` that starts nothing.
+    /// A `${` that is not closed or holds no variable.
     Malformed,
     /// `${X:?message}` and X is missing.
     Required { name: String, message: String },
@@ -121,7 +121,7 @@ fn split(text: &str) -> Result<(Piece<'_>, &str), Fault> {
     let Some(inner) = text.strip_prefix('{') else {
         let length = name_length(text);
         if length == 0 {
-            return Err(Fault::Malformed);
+            return Ok((Piece::Dollar, text));
         }
         return Ok((Piece::Variable(&text[..length]), &text[length..]));
     };
@@ -229,19 +229,27 @@ mod tests {
     #[test]
     fn malformed_text_is_refused() {
         for text in [
-            "$",
-            "a$ b",
             "${",
             "${}",
             "${1}",
-            "$1",
             "${A!b}",
             "${A:}",
             "${A:-x\ny}",
             "${A b}",
+            "${A.b}",
+            "${A::-x}",
         ] {
             assert_eq!(run(text).0, Err(Fault::Malformed), "{text}");
         }
+    }
+
+    #[test]
+    fn a_dollar_that_starts_nothing_is_a_dollar() {
+        for text in ["$", "a$ b", "$1", "a$(x)", "$.", "a$-b"] {
+            assert_eq!(ok(text), text);
+        }
+        assert_eq!(ok("$$$"), "$$");
+        assert_eq!(ok("${NO:-$ x}"), "$ x");
     }
 
     #[test]

@@ -141,11 +141,15 @@ fn port(node: &Node) -> Result<String, String> {
         Value::Str(spec) => Ok(spec.clone()),
         Value::Map(_) => {
             let target = text("target").ok_or_else(|| "the port has no `target`".to_owned())?;
-            // A number is not compared with the text a short form gives, as in Compose.
-            let published = node
-                .get("published")
-                .and_then(Node::as_str)
-                .unwrap_or_default();
+            // A number is not the same as the text a short form gives, and no port not the same as
+            // an empty one, as in Compose.
+            let published = match node.get("published") {
+                Some(published) => match published.as_str() {
+                    Some(text) => text.to_owned(),
+                    None => format!("number {}", text("published").unwrap_or_default()),
+                },
+                None => "none".to_owned(),
+            };
             let host = text("host_ip").unwrap_or_else(|| "0.0.0.0".to_owned());
             let protocol = text("protocol").unwrap_or_else(|| "tcp".to_owned());
             Ok(format!("{host}:{published}:{target}/{protocol}"))

@@ -28,6 +28,17 @@ pub fn run(model: &Node) -> Checked<()> {
                 problems.push(Problem::new(watch.at, message));
             }
         }
+        for volume in node
+            .get("volumes")
+            .and_then(Node::as_list)
+            .unwrap_or_default()
+        {
+            let text = |key: &str| volume.get(key).and_then(Node::as_str).unwrap_or_default();
+            if text("type") == "bind" && text("source").is_empty() {
+                let message = format!("{path}.volumes: a bind mount needs a `source`");
+                problems.push(Problem::new(volume.at, message));
+            }
+        }
         let requests = [
             node.get("gpus"),
             node.find(&["deploy", "resources", "reservations", "devices"]),

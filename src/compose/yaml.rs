@@ -29,7 +29,15 @@ fn object(map: &serde_json::Map<String, Json>, indent: usize, out: &mut String) 
         if out.is_empty() || out.ends_with('\n') {
             pad(indent, out);
         }
-        text(key, true, indent, out);
+        // A key of more than 128 bytes cannot stand on the line of its value.
+        if key.len() > 128 {
+            out.push_str("? ");
+            text(key, true, indent, out);
+            out.push('\n');
+            pad(indent, out);
+        } else {
+            text(key, true, indent, out);
+        }
         out.push(':');
         nested(value, indent, out);
     }

@@ -135,6 +135,9 @@ fn a_fresh_host_fails_where_bootstrap_helps() {
             Need::Import {
                 path: "/etc/caddy/Caddyfile".to_owned()
             },
+            Need::Migration {
+                path: "/etc/sysctl.d/60-webpods.conf".to_owned()
+            },
         ]
     );
     assert_eq!(preparation.left, ["install flock"]);

@@ -4,17 +4,18 @@ use super::Keep::{Always, Both, Full, Object as Empty, OnlyYaml, Written};
 use super::{Field, Type};
 
 use Type::{
-    Bool, Bytes, Command, Duration, Float, Hosts, Int, List, Map, Object, Pairs, Text, Texts,
+    Bool, Bytes, Command, Duration, Filled, Float, Hosts, Int, List, Map, Object, Pairs, Text,
+    Texts,
 };
 
 pub const TOP: &[Field] = &[
     Field("name", Text, Full),
     Field("services", Map(&Object(SERVICE)), Always),
-    Field("networks", Map(&Object(NETWORK)), Full),
-    Field("volumes", Map(&Object(VOLUME)), Full),
-    Field("secrets", Map(&Object(FILE_OBJECT)), Full),
-    Field("configs", Map(&Object(FILE_OBJECT)), Full),
-    Field("models", Map(&Object(MODEL)), OnlyYaml),
+    Field("networks", Filled(&Object(NETWORK)), Full),
+    Field("volumes", Filled(&Object(VOLUME)), Full),
+    Field("secrets", Filled(&Object(FILE_OBJECT)), Full),
+    Field("configs", Filled(&Object(FILE_OBJECT)), Full),
+    Field("models", Filled(&Object(MODEL)), OnlyYaml),
 ];
 
 const SERVICE: &[Field] = &[

@@ -81,8 +81,10 @@ enum Type {
     Object(&'static [Field]),
     /// A list.
     List(&'static Type),
-    /// A mapping with free keys.
+    /// A mapping with free keys, whose values may be missing.
     Map(&'static Type),
+    /// A mapping with free keys, where a missing value is an empty one.
+    Filled(&'static Type),
 }
 
 /// A key of a mapping.
@@ -206,7 +208,8 @@ impl Pass {
         let result = match kind {
             Type::Object(fields) => return Some(self.nested(node, fields, path)),
             Type::List(kind) => return Some(self.list(node, kind, path)),
-            Type::Map(kind) => return Some(self.map(node, kind, path)),
+            Type::Map(kind) => return Some(self.map(node, kind, false, path)),
+            Type::Filled(kind) => return Some(self.map(node, kind, true, path)),
             Type::Ulimit if node.as_map().is_some() => {
                 return Some(self.nested(node, fields::ULIMIT, path));
             }
@@ -237,7 +240,7 @@ impl Pass {
         )
     }
 
-    fn map(&mut self, node: &Node, kind: &Type, path: &mut Vec<String>) -> Json {
+    fn map(&mut self, node: &Node, kind: &Type, filled: bool, path: &mut Vec<String>) -> Json {
         let mut object = Object::new();
         let Some(map) = node.as_map() else {
             return Json::Object(object);
@@ -247,7 +250,9 @@ impl Pass {
         for key in keys {
             path.push(key.clone());
             let node = &map[key].node;
-            let value = if node.is_null() {
+            let value = if node.is_null() && filled {
+                Some(self.nothing(kind, path))
+            } else if node.is_null() {
                 Some(Json::Null)
             } else {
                 self.value(node, kind, path)

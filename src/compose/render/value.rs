@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::Type;
 use crate::compose::cast;
-use crate::compose::node::{Node, Value, float_text};
+use crate::compose::node::{Node, Value};
 use crate::compose::{shell, units};
 
 /// `node` as `kind`, or why it is not one.
@@ -50,7 +50,9 @@ pub fn scalar(node: &Node, kind: &Type) -> Result<Json, String> {
                 .collect::<Result<_, String>>()
                 .map(Json::Object)
         }
-        Type::Object(_) | Type::List(_) | Type::Map(_) => Err("must be a single value".to_owned()),
+        Type::Object(_) | Type::List(_) | Type::Map(_) | Type::Filled(_) => {
+            Err("must be a single value".to_owned())
+        }
     }
 }
 
@@ -97,14 +99,9 @@ fn float(node: &Node) -> Result<Json, String> {
 fn bytes(node: &Node) -> Result<Json, String> {
     let bytes = match &node.value {
         Value::Int(bytes) => *bytes,
-        Value::Float(bytes) => units::bytes(&float_text(*bytes))?,
-        _ => {
-            let text = text(node)?;
-            match text.parse::<i64>() {
-                Ok(bytes) => bytes,
-                Err(_) => units::bytes(&text)?,
-            }
-        }
+        // Compose takes no fractions here and drops the key; `typed::support` says so.
+        Value::Float(_) => 0,
+        _ => units::bytes(&text(node)?)?,
     };
     Ok(if bytes == 0 {
         Json::Null

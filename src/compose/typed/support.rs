@@ -4,7 +4,7 @@
 use serde_json::Value as Json;
 
 use crate::compose::interpolate::warn as add;
-use crate::compose::node::Node;
+use crate::compose::node::{Node, Value};
 
 /// Keys that are understood but not carried out as written, with what to do.
 const NOT_CARRIED_OUT: &[(&[&str], &str)] = &[
@@ -91,6 +91,15 @@ const NOT_CARRIED_OUT: &[(&[&str], &str)] = &[
     (&["build", "ulimits"], "it is not passed to the builder yet"),
 ];
 
+/// Keys that are sizes in bytes.
+const SIZES: &[&str] = &[
+    "mem_limit",
+    "mem_reservation",
+    "mem_swappiness",
+    "memswap_limit",
+    "shm_size",
+];
+
 /// Keys of a service's network that are not carried out.
 const NETWORK: &[&str] = &[
     "driver_opts",
@@ -109,6 +118,12 @@ pub fn warn(service: &str, node: &Node, tree: &Json, warnings: &mut Vec<String>)
                 warnings,
                 format!("services.{service}.{key}: not carried out; {advice}"),
             );
+        }
+    }
+    for key in SIZES {
+        if matches!(node.get(key).map(|node| &node.value), Some(Value::Float(_))) {
+            let line = format!("services.{service}.{key}: a number with a fraction is ignored");
+            add(warnings, line);
         }
     }
     let networks = node.get("networks").and_then(Node::as_map);
