@@ -137,7 +137,15 @@ impl Check {
         if names.is_empty() {
             return Ok(());
         }
-        let mut error = Error::user(format!("not ready: {}", names.join(", ")));
+        let unreachable = findings
+            .iter()
+            .any(|it| it.level == Level::Fail && it.check == "ssh");
+        let kind = if unreachable {
+            Kind::Unreachable
+        } else {
+            Kind::User
+        };
+        let mut error = Error::new(kind, format!("not ready: {}", names.join(", ")));
         let fixes = findings.iter().filter(|it| it.level == Level::Fail);
         let mut seen = BTreeSet::new();
         for fix in fixes.filter_map(|finding| finding.fix.as_deref()) {

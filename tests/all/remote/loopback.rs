@@ -10,19 +10,9 @@ use webpods::error::Kind;
 
 use super::sshd::Sshd;
 
-/// Starts a server, or ends the test where sshd is not installed.
-macro_rules! sshd {
-    ($extra:expr) => {
-        match Sshd::start($extra) {
-            Some(sshd) => sshd,
-            None => return,
-        }
-    };
-}
-
 #[tokio::test]
 async fn scripts_get_their_arguments_and_give_their_output() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let host = sshd.session();
     let hostile = ["", "-rf", "$(id)", "a'b\\c\"d", "; exit 9", "🚀\n\n", "*"];
     let script = "printf '%s\\000' \"$@\"; echo \"$0\" >&2; exit 3";
@@ -45,7 +35,7 @@ async fn scripts_get_their_arguments_and_give_their_output() {
 
 #[tokio::test]
 async fn what_start_up_files_print_is_not_output() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     // bash reads it for every command that sshd runs; other shells have files of their own.
     std::fs::write(sshd.path(".bashrc"), "echo Welcome; echo Warning >&2\n").unwrap();
     std::fs::write(sshd.path(".zshenv"), "echo Welcome; echo Warning >&2\n").unwrap();
@@ -56,7 +46,7 @@ async fn what_start_up_files_print_is_not_output() {
 
 #[tokio::test]
 async fn every_status_comes_back() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let host = sshd.session();
     for status in [0, 1, 2, 126, 127, 128, 200, 254, 255] {
         let script = "echo out; echo err >&2; exit \"$1\"";
@@ -76,7 +66,7 @@ async fn every_status_comes_back() {
 
 #[tokio::test]
 async fn a_script_that_does_not_read_its_input_ends_all_the_same() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let input = vec![b'x'; 4 << 20];
     let output = sshd.session().sh_with_input("exit 4", &[], &input).await;
     assert_eq!(output.unwrap().status, 4);
@@ -84,7 +74,7 @@ async fn a_script_that_does_not_read_its_input_ends_all_the_same() {
 
 #[tokio::test]
 async fn streams_carry_megabytes_both_ways() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let mut process = sshd
         .session()
         .stream("cat; echo done >&2", &[])
@@ -117,7 +107,7 @@ async fn streams_carry_megabytes_both_ways() {
 
 #[tokio::test]
 async fn at_most_eight_scripts_run_at_once_and_the_rest_wait() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let host = sshd.session();
     let folder = sshd.path("running");
     std::fs::create_dir(&folder).unwrap();
@@ -145,7 +135,7 @@ async fn at_most_eight_scripts_run_at_once_and_the_rest_wait() {
 
 #[tokio::test]
 async fn a_server_with_fewer_sessions_only_makes_scripts_wait() {
-    let sshd = sshd!("MaxSessions 2");
+    let sshd = Sshd::start("MaxSessions 2");
     let host = sshd.session();
     let runs = (0..12).map(|_| host.sh("sleep 0.05; echo ok", &[]));
     for output in futures_util::future::join_all(runs).await {
@@ -156,7 +146,7 @@ async fn a_server_with_fewer_sessions_only_makes_scripts_wait() {
 
 #[tokio::test]
 async fn commands_share_one_connection_even_when_they_start_at_once() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let sessions: Vec<_> = (0..6).map(|_| sshd.session()).collect();
     let first = futures_util::future::join_all(sessions.iter().map(|host| host.connect())).await;
     assert!(first.iter().all(Result::is_ok), "{first:?}");
@@ -171,7 +161,7 @@ async fn commands_share_one_connection_even_when_they_start_at_once() {
 
 #[tokio::test]
 async fn a_dead_master_is_replaced() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let host = sshd.session();
     host.connect().await.unwrap();
     // Killed, it leaves its socket behind.
@@ -192,7 +182,7 @@ async fn a_dead_master_is_replaced() {
 
 #[tokio::test]
 async fn a_connection_lost_under_a_script_is_an_error() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let host = sshd.session();
     let mut process = host
         .stream("echo started; exec sleep 600", &[])
@@ -215,7 +205,7 @@ async fn a_connection_lost_under_a_script_is_an_error() {
 
 #[tokio::test]
 async fn ports_of_the_host_can_be_dialled() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let host = sshd.session();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -259,7 +249,7 @@ async fn ports_of_the_host_can_be_dialled() {
 
 #[tokio::test]
 async fn a_bastion_is_passed_with_the_same_key() {
-    let sshd = sshd!("");
+    let sshd = Sshd::start("");
     let mut ssh = sshd.ssh();
     ssh.bastion = Some(format!("127.0.0.1:{}", sshd.port));
     let host = super::session(&ssh, "127.0.0.1", &sshd.options());
