@@ -18,9 +18,11 @@ volumes:
 #[test]
 fn down_cleanup_and_prune_leave_the_neighbour_alone() {
     let neighbour = Project::compose("neighbour", WEB);
-    neighbour.up();
     let noisy = Project::compose("noisy", WEB);
-    noisy.up();
+    for project in [&neighbour, &noisy] {
+        project.write("app/VERSION", "shared\n");
+        project.up();
+    }
     // The same image serves both, so removing one project's may not take the other's.
     let before = neighbour.containers("{{.ID}} {{.Image}}");
     let node = &neighbour.lab.nodes[0];

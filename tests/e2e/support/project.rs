@@ -44,6 +44,8 @@ impl Project {
     pub fn compose(journey: &str, text: &str) -> Self {
         let project = Self::empty(journey);
         copy(&shop().join("services/gateway"), &project.path("app"));
+        // An image of its own, so that journeys that run side by side share none by accident.
+        project.write("app/VERSION", &format!("{}\n", project.name));
         project.compose_file(text);
         project.use_lab("");
         project
