@@ -50,6 +50,8 @@ use std::path::PathBuf;
 
 pub use print::{Format, hash, images, print};
 pub use template::Variable;
+/// The page `docs/compose.md`: what becomes of every key.
+pub use typed::page as reference;
 
 use crate::error::{Error, Result};
 use crate::model::Project;

@@ -109,3 +109,17 @@ fn every_dependency_has_a_reason() {
     given.sort_unstable();
     assert_eq!(given, wanted);
 }
+
+#[test]
+fn the_compose_page_is_what_the_program_does() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/compose.md");
+    let wanted = webpods::compose::reference();
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        fs::write(&path, &wanted).unwrap();
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == wanted,
+        "docs/compose.md is stale: UPDATE_EXPECTED=1 cargo nextest run docs::"
+    );
+}

@@ -29,6 +29,8 @@ use crate::model::{
 };
 use read::{flag, items, number, object, string, strings, texts};
 
+pub use support::page;
+
 /// What the project is read from.
 pub struct Input<'a> {
     /// Its name.
@@ -61,6 +63,7 @@ pub fn empty(name: ProjectName, folder: &Path) -> Project {
 pub fn project(input: &mut Input<'_>) -> Checked<Project> {
     let mut project = empty(input.name.clone(), input.folder);
     let mut problems = Vec::new();
+    support::check(input.model, input.warnings, &mut problems);
     let services = input.model.get("services").and_then(Node::as_map);
     for (key, entry) in services.into_iter().flatten() {
         let Ok(name) = key.parse::<ServiceName>() else {
@@ -69,7 +72,6 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
             continue;
         };
         let tree = &input.tree["services"][key];
-        support::warn(key, &entry.node, tree, input.warnings);
         let keys = tree.as_object().into_iter().flat_map(|map| map.keys());
         input.warnings.extend(extensions::misspelt(key, keys));
         match service(&name, &entry.node, tree, input) {
@@ -81,11 +83,6 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
     }
     for (key, tree) in object(&input.tree["networks"]) {
         let node = input.model.find(&["networks", key]);
-        if node.is_some_and(|node| node.find(&["ipam", "options"]).is_some()) {
-            let line =
-                format!("networks.{key}.ipam.options: not carried out, as in Docker Compose");
-            warn(input.warnings, line);
-        }
         project
             .networks
             .insert(key.clone(), network(key, node, tree));

@@ -1,0 +1,79 @@
+//! `deploy:`.
+
+use super::Does::{Carries, Differs, Warns, WarnsIf};
+use super::{Row, Table};
+
+/// The keys of `deploy:`.
+pub static TABLE: Table = Table {
+    title: "deploy",
+    prefix: "services.*.deploy.",
+    rows: &[
+        Row("endpoint_mode", Warns("it is for Swarm")),
+        Row("labels", Warns("they label a Swarm service; use `labels`")),
+        Row(
+            "mode",
+            WarnsIf(
+                |node| node.as_str().is_some_and(|mode| mode != "replicated"),
+                "this mode is not carried out; use `deploy.replicas` and `x-placement`",
+            ),
+        ),
+        Row("placement", Warns("use `x-placement`")),
+        Row("replicas", Differs("the number of replicas over all hosts")),
+        Row("resources.limits.cpus", Carries("`HostConfig.NanoCpus`")),
+        Row("resources.limits.memory", Carries("`HostConfig.Memory`")),
+        Row("resources.limits.pids", Carries("`HostConfig.PidsLimit`")),
+        Row(
+            "resources.reservations.cpus",
+            Warns("the engine does not reserve CPUs"),
+        ),
+        Row(
+            "resources.reservations.devices",
+            Carries("`HostConfig.DeviceRequests`"),
+        ),
+        Row(
+            "resources.reservations.generic_resources",
+            Warns("they are for Swarm"),
+        ),
+        Row(
+            "resources.reservations.memory",
+            Carries("`HostConfig.MemoryReservation`"),
+        ),
+        Row(
+            "restart_policy.condition",
+            Carries("`HostConfig.RestartPolicy.Name`, over `restart`"),
+        ),
+        Row(
+            "restart_policy.delay",
+            Warns("the engine chooses the delay"),
+        ),
+        Row(
+            "restart_policy.max_attempts",
+            Carries("`HostConfig.RestartPolicy.MaximumRetryCount`"),
+        ),
+        Row("restart_policy.window", Warns("the engine has no window")),
+        Row(
+            "rollback_config",
+            Warns("a failed rollout is undone at once"),
+        ),
+        Row(
+            "update_config.delay",
+            Warns("batches follow each other when healthy"),
+        ),
+        Row("update_config.failure_action", Warns("use `--on-failure`")),
+        Row(
+            "update_config.max_failure_ratio",
+            Warns("any failure stops the rollout"),
+        ),
+        Row("update_config.monitor", Warns("use a health check")),
+        Row(
+            "update_config.order",
+            Differs("the order of a rollout, which Docker Compose does not have"),
+        ),
+        Row(
+            "update_config.parallelism",
+            Differs(
+                "how many replicas a rollout changes at a time, which Docker Compose does not have",
+            ),
+        ),
+    ],
+};
