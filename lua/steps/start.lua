@@ -1,6 +1,8 @@
--- Creates a container, connects its networks and starts it. Doing it twice is doing it once.
+-- Creates a container, connects its networks, starts it and runs its `post_start` hooks. Doing it
+-- twice is doing it once.
 
 local containers = require("lib/containers")
+local hooks = require("lib/hooks")
 
 -- Where a container goes that has the name of a new one. It may have to come back.
 local function aside(step)
@@ -44,6 +46,7 @@ local function run(host, step)
         host.docker:connect_network(network, step.container, endpoint)
     end
     host.docker:start(step.container)
+    hooks.post_start(host, step.container, step.post_start)
 end
 
 -- Only what this release created goes.

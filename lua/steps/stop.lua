@@ -1,9 +1,11 @@
--- Stops a container and keeps it, so that a failure can start it again.
+-- Runs a container's `pre_stop` hooks, stops it and keeps it, so that a failure can start it again.
 
 local containers = require("lib/containers")
+local hooks = require("lib/hooks")
 
 local function run(host, step)
     if containers.inspect(host, step.container) then
+        hooks.pre_stop(host, step.container, step.pre_stop)
         host.docker:stop(step.container, step.grace)
     end
 end
@@ -16,7 +18,11 @@ local function undo(host, step)
             `container \`{step.container}\` on host \`{host.name}\` is gone and cannot be started again`
         )
     end
-    host.docker:start(step.container)
+    -- One whose hook failed was never stopped.
+    if not found.State.Running then
+        host.docker:start(step.container)
+        hooks.post_start(host, step.container, step.post_start)
+    end
     local deadline = webpods.clock() + 60
     while webpods.clock() < deadline do
         local state = host.docker:inspect(step.container).State

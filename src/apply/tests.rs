@@ -71,6 +71,7 @@ fn kind(name: &str) -> StepKind {
             body: Box::default(),
             networks: BTreeMap::new(),
             replaces: None,
+            post_start: vec![],
         },
         "health" => StepKind::Health {
             service,
@@ -92,6 +93,8 @@ fn kind(name: &str) -> StepKind {
             replica,
             container,
             grace: 1,
+            pre_stop: vec![],
+            post_start: vec![],
         },
         "commit" => StepKind::Commit {},
         "remove" => StepKind::Remove {

@@ -111,21 +111,30 @@ impl Exec {
     ///
     /// # Errors
     /// The command has ended, or has no terminal.
-    pub async fn resize(&self, rows: u16, columns: u16) -> Result<()> {
+    pub fn resize(
+        &self,
+        rows: u16,
+        columns: u16,
+    ) -> impl Future<Output = Result<()>> + Send + use<> {
         let call = Call::post("resize a terminal", &["exec", &self.id, "resize"])
             .query("h", rows.to_string())
             .query("w", columns.to_string());
-        self.engine.wire.done(call).await
+        // Nothing of `self` may be held while waiting: its streams belong to one thread at a time.
+        let engine = self.engine.clone();
+        async move { engine.wire.done(call).await }
     }
 
     /// The exit status; none while the command runs.
     ///
     /// # Errors
     /// No answer.
-    pub async fn status(&self) -> Result<Option<i64>> {
+    pub fn status(&self) -> impl Future<Output = Result<Option<i64>>> + Send + use<> {
         let call = Call::get("inspect a command", &["exec", &self.id, "json"]);
-        let seen: ExecInspectResponse = self.engine.wire.json(call).await?;
-        Ok(seen.exit_code.filter(|_| seen.running != Some(true)))
+        let engine = self.engine.clone();
+        async move {
+            let seen: ExecInspectResponse = engine.wire.json(call).await?;
+            Ok(seen.exit_code.filter(|_| seen.running != Some(true)))
+        }
     }
 
     /// Collects the output of a command that needs no input; status, stdout, stderr.

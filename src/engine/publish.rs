@@ -53,6 +53,14 @@ fn of_service(service: &Service) -> Vec<String> {
         .filter_map(|pair| pair.split_once('='))
         .filter(|(name, _)| is_secret_name(name))
         .map(|(_, value)| value.to_owned());
+    let hooks = service.post_start.iter().chain(&service.pre_stop);
+    let variables = variables.chain(
+        hooks
+            .flat_map(|hook| &hook.environment)
+            .filter_map(|pair| pair.split_once('='))
+            .filter(|(name, _)| is_secret_name(name))
+            .map(|(_, value)| value.to_owned()),
+    );
     let arguments = service
         .build
         .iter()

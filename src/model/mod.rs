@@ -5,6 +5,7 @@
 
 pub mod content;
 mod context;
+mod hook;
 mod image;
 mod labels;
 mod names;
@@ -17,6 +18,7 @@ pub use context::{
     Artifacts, Confirm, Context, Defaults, Destructive, Host, HostKeyCheck, Origin, Ports, Proxy,
     Safety, SafetyLevel, Ssh, Tls, Upstreams,
 };
+pub use hook::Hook;
 pub use image::{Blob, Image, ImageState};
 pub use labels::Labels;
 pub use names::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{ProjectName, ServiceName, Template, Tls};
+use super::{Hook, ProjectName, ServiceName, Template, Tls};
 
 /// A loaded project: what the planner and the builder need, typed.
 ///
@@ -72,6 +72,12 @@ pub struct Service {
     pub update_order: Option<UpdateOrder>,
     /// `x-rollout: {strategy: …}`, the script `rollout/<strategy>.lua`; `rolling` by default.
     pub rollout: String,
+    /// `post_start:`, run in each container right after it starts, before it is judged healthy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub post_start: Vec<Hook>,
+    /// `pre_stop:`, run in each container right before it is stopped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pre_stop: Vec<Hook>,
 }
 
 /// `build:`. Paths are absolute.

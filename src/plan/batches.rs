@@ -152,6 +152,7 @@ fn stops(parts: &[Part<'_>], when: When) -> Steps {
         for old in slots.filter_map(|(slot, _)| slot.old.as_ref()) {
             steps.extend(stop(&Leaving {
                 service: part.work.name(),
+                was: part.work.was(old),
                 grace: part.work.grace_of_old,
                 container: old,
             }));
@@ -201,5 +202,6 @@ fn start(work: &Work<'_>, fleet: &Fleet<'_>, slot: &Slot) -> Option<StepKind> {
         body: Box::new(work.body(slot, configured, member.host, replica)?),
         networks: configured.networks.clone(),
         replaces: in_the_way.map(|container| container.id.clone()),
+        post_start: work.wanted.service.post_start.clone(),
     })
 }

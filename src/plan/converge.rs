@@ -16,11 +16,13 @@ use super::{
     warnings,
 };
 use crate::error::Result;
-use crate::model::{Condition, HostName, ReleaseId, ServiceName};
+use crate::model::{Condition, HostName, ReleaseId, Service, ServiceName};
 
 /// A service that runs and is not wanted.
 pub(super) struct Removed<'a> {
     pub name: &'a ServiceName,
+    /// As the release that serves has it.
+    pub was: Option<&'a Service>,
     pub grace: Duration,
     pub containers: Vec<&'a Standing>,
 }
@@ -213,6 +215,7 @@ fn removed<'a>(goal: &'a Goal, current: &'a Current<'_>) -> Vec<Removed<'a>> {
         .into_iter()
         .map(|name| Removed {
             name,
+            was: current.recorded(name).map(|recorded| &recorded.service),
             grace: current
                 .recorded(name)
                 .map_or(Duration::from_secs(10), |r| r.service.stop_grace),
@@ -285,6 +288,7 @@ fn leaving<'a>(works: &'a [Work<'_>], removed: &'a [Removed<'_>]) -> Vec<Leaving
     let replaced = works.iter().flat_map(|work| {
         work.leaving().map(|container| Leaving {
             service: work.name(),
+            was: work.was(container),
             grace: work.grace_of_old,
             container,
         })
@@ -292,6 +296,7 @@ fn leaving<'a>(works: &'a [Work<'_>], removed: &'a [Removed<'_>]) -> Vec<Leaving
     let gone = removed.iter().flat_map(|one| {
         one.containers.iter().map(|container| Leaving {
             service: one.name,
+            was: one.was.filter(|_| container.committed),
             grace: one.grace,
             container,
         })

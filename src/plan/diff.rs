@@ -57,6 +57,9 @@ pub(super) struct Desired<'a> {
     pub force: bool,
     /// Others wait for it to exit with 0: a container that did is done, not dead.
     pub completes: bool,
+    /// It has `post_start` hooks: whether they ran in the container of an unfinished run is not
+    /// known, so that none is taken over.
+    pub hooked: bool,
 }
 
 /// The slots of a service, by number, the wanted one of a number last.
@@ -124,7 +127,7 @@ fn wanted(
     let fits = |one: &Standing| !desired.force && why_not(desired, host, one).is_none();
     if let Some(at) = standing.iter().position(|one| one.committed && fits(one)) {
         slot.kept = Some(standing.remove(at));
-    } else if let Some(at) = standing.iter().position(fits) {
+    } else if let Some(at) = standing.iter().position(|one| !desired.hooked && fits(one)) {
         let adopted = standing.remove(at);
         slot.reason = Some(format!(
             "started by {}, which was never finished",
@@ -153,8 +156,16 @@ fn wanted(
     } else {
         let old = standing.remove(0);
         slot.action = ReplicaAction::Recreate;
-        slot.reason =
-            why_not(desired, host, &old).or_else(|| Some("recreation is forced".to_owned()));
+        slot.reason = why_not(desired, host, &old).or_else(|| {
+            Some(if desired.force {
+                "recreation is forced".to_owned()
+            } else {
+                format!(
+                    "{} was never finished, and its `post_start` may not have run",
+                    old.release
+                )
+            })
+        });
         slot.old = Some(old);
         slot.new = Some(Coming::Fresh);
     }

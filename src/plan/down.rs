@@ -15,7 +15,7 @@ use super::{
     template, volumes,
 };
 use crate::error::{Error, Result};
-use crate::model::{HostName, ReleaseId, ServiceName};
+use crate::model::{HostName, ReleaseId, Service, ServiceName};
 
 /// Plans the removal of the project from every host: routes first, then requests in flight, then
 /// containers, networks and state; its volumes too with `with_volumes`.
@@ -69,6 +69,7 @@ pub fn down(inputs: &Inputs<'_>, with_volumes: bool) -> Result<Plan> {
             for container in containers(&current, name) {
                 let leaving = Leaving {
                     service: name,
+                    was: was(inputs, &current, container, name),
                     grace: grace(&current, name),
                     container,
                 };
@@ -118,6 +119,19 @@ fn grace(current: &Current<'_>, name: &ServiceName) -> Duration {
         .map_or(Duration::from_secs(10), |recorded| {
             recorded.service.stop_grace
         })
+}
+
+/// The service as the container was made from it: as recorded; as written when nothing is.
+fn was<'c>(
+    inputs: &Inputs<'c>,
+    current: &'c Current<'_>,
+    container: &Standing,
+    name: &ServiceName,
+) -> Option<&'c Service> {
+    match current.recorded(name) {
+        Some(recorded) => container.committed.then_some(&recorded.service),
+        None => inputs.project.services.get(name),
+    }
 }
 
 /// Services that run, by how many others they wait for; those that wait for most stop first.

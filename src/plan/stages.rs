@@ -7,7 +7,7 @@ use super::current::Standing;
 use super::routes::{Routing, Switch};
 use super::{Stage, Step, StepKind};
 use crate::error::Result;
-use crate::model::{HostName, ServiceName};
+use crate::model::{HostName, Service, ServiceName};
 
 /// Numbers steps and leaves out stages in which nothing happens.
 #[derive(Default)]
@@ -39,6 +39,8 @@ impl Stages {
 /// A container that goes.
 pub(super) struct Leaving<'a> {
     pub service: &'a ServiceName,
+    /// The service as the container was made from it, when that is known.
+    pub was: Option<&'a Service>,
     pub grace: Duration,
     pub container: &'a Standing,
 }
@@ -54,6 +56,12 @@ pub(super) fn stop(leaving: &Leaving<'_>) -> Option<(HostName, StepKind)> {
                 replica: container.number,
                 container: container.name.clone(),
                 grace: leaving.grace.as_secs(),
+                pre_stop: leaving
+                    .was
+                    .map_or_else(Vec::new, |was| was.pre_stop.clone()),
+                post_start: leaving
+                    .was
+                    .map_or_else(Vec::new, |was| was.post_start.clone()),
             },
         )
     })

@@ -106,17 +106,15 @@ pub(super) fn configure(
 
     let body = Template(body);
     let reachable = !proxied.is_empty();
-    let digest = Digest::of(
-        json!({
-            "body": body.to_json(),
-            "networks": networks,
-            "container_name": service.container_name,
-            "proxied": proxied,
-            "published_on": reachable.then_some((&publish_on, &mesh)),
-        })
-        .to_string()
-        .as_bytes(),
-    );
+    let mut parts = json!({
+        "body": body.to_json(),
+        "networks": networks,
+        "container_name": service.container_name,
+        "proxied": proxied,
+        "published_on": reachable.then_some((&publish_on, &mesh)),
+    });
+    add_hooks(&mut parts, service);
+    let digest = Digest::of(parts.to_string().as_bytes());
     Ok(Configured {
         body,
         networks,
@@ -350,21 +348,32 @@ pub(super) fn resolve_network(
 /// containers are made of, without where and how many.
 pub(super) fn service_digest(service: &Service, binds: &BTreeMap<PathBuf, Digest>) -> Digest {
     let ports: BTreeSet<u16> = service.ingress.iter().map(|one| one.port).collect();
-    Digest::of(
-        json!({
-            "template": service.template,
-            "mounts": service.mounts,
-            "files": service.files,
-            "networks": service.networks,
-            "network_mode": service.network_mode,
-            "ports": service.ports,
-            "container_name": service.container_name,
-            "proxied": ports,
-            "binds": binds,
-        })
-        .to_string()
-        .as_bytes(),
-    )
+    let mut parts = json!({
+        "template": service.template,
+        "mounts": service.mounts,
+        "files": service.files,
+        "networks": service.networks,
+        "network_mode": service.network_mode,
+        "ports": service.ports,
+        "container_name": service.container_name,
+        "proxied": ports,
+        "binds": binds,
+    });
+    add_hooks(&mut parts, service);
+    Digest::of(parts.to_string().as_bytes())
+}
+
+/// A hook that changes is a reason to recreate, as for Docker Compose. Nothing is added where there
+/// is none, so that the digest stays that of releases from before there were hooks.
+fn add_hooks(parts: &mut Value, service: &Service) {
+    for (key, hooks) in [
+        ("post_start", &service.post_start),
+        ("pre_stop", &service.pre_stop),
+    ] {
+        if !hooks.is_empty() {
+            parts[key] = json!(hooks);
+        }
+    }
 }
 
 fn extend<T>(list: &mut Option<Vec<T>>, more: Vec<T>) {

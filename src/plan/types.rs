@@ -6,8 +6,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    Digest, HostName, Image, ProjectState, ProxyFile, ReleaseId, Route, ServiceName, StackKey,
-    Template,
+    Digest, Hook, HostName, Image, ProjectState, ProxyFile, ReleaseId, Route, ServiceName,
+    StackKey, Template,
 };
 
 /// Everything that will happen, in order, and why. `diff --format json` prints it.
@@ -225,6 +225,9 @@ pub enum StepKind {
         /// renamed first, so that undoing can start it again; its `remove` step names it by
         /// identifier.
         replaces: Option<String>,
+        /// Run in the container once it runs; one that fails fails the step.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        post_start: Vec<Hook>,
     },
     /// Wait until a started container is ready.
     Health {
@@ -263,6 +266,12 @@ pub enum StepKind {
         container: String,
         /// Seconds between the stop signal and SIGKILL.
         grace: u64,
+        /// Run in the container before the stop signal; one that fails fails the step.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pre_stop: Vec<Hook>,
+        /// Run when undoing starts the container again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        post_start: Vec<Hook>,
     },
     /// Remove a stopped container.
     Remove {

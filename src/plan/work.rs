@@ -38,6 +38,8 @@ pub(super) struct Work<'w> {
     pub completes: bool,
     /// How long containers that go may take.
     pub grace_of_old: Duration,
+    /// The service in the release that serves.
+    recorded: Option<&'w Service>,
     release: ReleaseId,
 }
 
@@ -102,6 +104,7 @@ impl<'w> Work<'w> {
                 numbers: &numbers,
                 force: frame.inputs.options.force_recreate,
                 completes,
+                hooked: !service.post_start.is_empty(),
             },
             frame.current,
         );
@@ -120,6 +123,7 @@ impl<'w> Work<'w> {
             replicas: BTreeMap::new(),
             completes,
             grace_of_old: recorded.map_or(service.stop_grace, |old| old.service.stop_grace),
+            recorded: recorded.map(|old| &old.service),
             release: frame.release,
         })
     }
@@ -208,6 +212,15 @@ impl<'w> Work<'w> {
     /// What the release record calls the service's configuration: the same wherever it runs.
     pub fn config(&self) -> Digest {
         template::service_digest(&self.wanted.service, &self.wanted.binds)
+    }
+
+    /// The service as `container` was made from it: the release that serves remembers it. When
+    /// nothing is remembered, what is wanted is as near as one gets.
+    pub fn was(&self, container: &Standing) -> Option<&'w Service> {
+        match self.recorded {
+            Some(recorded) => container.committed.then_some(recorded),
+            None => Some(&self.wanted.service),
+        }
     }
 
     /// Every container that goes, leftovers included.

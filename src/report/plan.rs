@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 
 use super::bytes;
 use super::paint::Paint;
-use crate::model::{Digest, HostName, Route, ServiceName};
-use crate::plan::{Action, Plan, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan};
+use crate::model::{Digest, Hook, HostName, Route, ServiceName};
+use crate::plan::{Action, Plan, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan, StepKind};
 
 /// The whole plan, ending in a line break.
 pub(super) fn text(plan: &Plan, paint: Paint) -> String {
@@ -59,6 +59,9 @@ fn write_service(
         let _ = writeln!(out, "    ship      {}", ship_line(plan, name, service));
     }
     let _ = writeln!(out, "    replicas  {}", placement_line(service));
+    for line in hook_lines(plan, name) {
+        let _ = writeln!(out, "    {line}");
+    }
     for replica in &service.replicas {
         // What holds for the whole service is said once, in its head line.
         let known =
@@ -201,6 +204,38 @@ fn write_replica(out: &mut String, replica: &ReplicaPlan, known: bool, paint: Pa
         ReplicaAction::Remove => paint.red(&format!("    - {what}")),
     };
     let _ = writeln!(out, "{}", join(&[head, ports, reason]));
+}
+
+/// What runs in containers that start and stop; each command once.
+fn hook_lines(plan: &Plan, name: &ServiceName) -> Vec<String> {
+    let (mut started, mut stopped) = (Vec::new(), Vec::new());
+    let mut add = |list: &[Hook], to: bool| {
+        let shown = if to { &mut started } else { &mut stopped };
+        for hook in list {
+            let command = super::clean(&hook.command.join(" "));
+            if !shown.contains(&command) {
+                shown.push(command);
+            }
+        }
+    };
+    for step in plan.stages.iter().flat_map(|stage| &stage.steps) {
+        match &step.kind {
+            StepKind::Start {
+                service,
+                post_start,
+                ..
+            } if service == name => add(post_start, true),
+            StepKind::Stop {
+                service, pre_stop, ..
+            } if service == name => add(pre_stop, false),
+            _ => {}
+        }
+    }
+    [("started", started), ("to stop", stopped)]
+        .into_iter()
+        .filter(|(_, commands)| !commands.is_empty())
+        .map(|(when, commands)| format!("{when:<8}  run {}", commands.join(", then ")))
+        .collect()
 }
 
 fn write_route(out: &mut String, change: &RouteChange, paint: Paint) {

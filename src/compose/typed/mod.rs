@@ -6,6 +6,7 @@
 mod build;
 mod extensions;
 mod files;
+mod hooks;
 mod mounts;
 mod read;
 mod resources;
@@ -146,6 +147,8 @@ fn service(
             _ => None,
         },
         rollout: extensions::rollout(key, node)?,
+        post_start: hooks::read(tree, "post_start"),
+        pre_stop: hooks::read(tree, "pre_stop"),
     })
 }
 

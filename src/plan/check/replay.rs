@@ -213,7 +213,14 @@ fn one(moment: &Moment<'_>, fleet: &mut Fleet, wrong: &mut Vec<String>) {
             routes::check(moment, live, wrong);
         }
         StepKind::Drain { .. } | StepKind::Commit {} => {}
-        StepKind::Stop { container, .. } => stop(moment, fleet, container, wrong),
+        StepKind::Stop {
+            container,
+            pre_stop,
+            ..
+        } => {
+            starts::check_hooks(moment, container, pre_stop, wrong);
+            stop(moment, fleet, container, wrong);
+        }
         StepKind::Remove { container, .. } => {
             match settled.container(container) {
                 None => wrong.push(format!(

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::replay::{Moment, Replayed, ReplayedHost};
-use crate::model::{Labels, Template};
+use crate::model::{Hook, Labels, Template};
 use crate::plan::{Plan, StepKind};
 
 /// Checks a `start` step and carries it out.
@@ -16,10 +16,20 @@ pub(super) fn start(moment: &Moment<'_>, host: &mut ReplayedHost, wrong: &mut Ve
         body,
         networks,
         replaces,
+        post_start,
     } = &moment.step.kind
     else {
         return;
     };
+    let wanted = moment.plan.state.as_ref().and_then(|state| {
+        let release = state.active_release()?;
+        release.services.get(service)
+    });
+    if wanted.is_some_and(|wanted| wanted.service.post_start != *post_start) {
+        wrong.push(format!(
+            "it runs other `post_start` hooks than `{service}` has"
+        ));
+    }
     labels(moment.plan, body, service.as_str(), *replica, wrong);
     let Some(settled) = moment.settled.get(&moment.step.host) else {
         return;
@@ -191,6 +201,31 @@ pub(super) fn check_stop(moment: &Moment<'_>, old: &Replayed, wrong: &mut Vec<St
         )),
         _ if starts_later(moment, &wanted.container) => {}
         _ => wrong.push(format!("`{}` stops and nothing takes its place", old.name)),
+    }
+}
+
+/// What the release that serves says of a container is what its stop runs in it.
+pub(super) fn check_hooks(
+    moment: &Moment<'_>,
+    container: &str,
+    pre_stop: &[Hook],
+    wrong: &mut Vec<String>,
+) {
+    let state = moment.observed.state.as_ref();
+    let services = state
+        .and_then(|state| state.active_release())
+        .into_iter()
+        .flat_map(|release| release.services.values());
+    for service in services {
+        let recorded = service
+            .replicas
+            .iter()
+            .any(|one| one.host == moment.step.host && one.container == container);
+        if recorded && service.service.pre_stop != pre_stop {
+            wrong.push(format!(
+                "`{container}` stops with other `pre_stop` hooks than it was deployed with"
+            ));
+        }
     }
 }
 

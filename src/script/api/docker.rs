@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use mlua::{FromLua, Lua, Table, UserData, UserDataMethods, Value};
 use serde_json::Value as Json;
 
-use super::options;
+use super::{exec, options};
 use crate::docker::{Engine, EngineError, LogOptions};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -155,6 +155,17 @@ fn containers<M: UserDataMethods<ScriptDocker>>(methods: &mut M) {
         })
         .await?;
         encode(&lua, &found)
+    });
+    methods.add_async_method("exec", async |lua, this, (name, table): (String, Table)| {
+        let options = exec::read(&table)?;
+        let docker = this.clone();
+        drop(this);
+        let ended = outside(async move {
+            let engine = docker.engine().await?;
+            exec::run(&docker.0, &engine, &name, &options).await
+        })
+        .await?;
+        ended.map(|ended| ended.table(&lua)).transpose()
     });
     methods.add_async_method(
         "logs",

@@ -4,6 +4,7 @@ mod blobs;
 mod commit;
 mod docker;
 mod each;
+mod exec;
 mod files;
 mod hooks;
 mod host;

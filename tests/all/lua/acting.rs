@@ -144,6 +144,8 @@ async fn a_step_sees_its_host_its_fields_and_the_plan() {
         replica: 2,
         container: "shop-web-2".to_owned(),
         grace: 10,
+        pre_stop: Vec::new(),
+        post_start: Vec::new(),
     };
     bench.run(stop).await.unwrap();
     assert_eq!(

@@ -60,6 +60,7 @@ stories! {
     fresh_deploy
     health_gates
     health_starting
+    hooks
     host_network
     ingress_port_changes
     killed_after_switch

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use webpods::model::{HostName, Route};
+use webpods::model::{Hook, HostName, Route};
 use webpods::plan::{HttpProbe, Plan, ReplicaAction, Step, StepKind};
 
 pub fn render(plan: &Plan) -> String {
@@ -207,6 +207,7 @@ fn text(step: &Step) -> String {
             container,
             body,
             replaces,
+            post_start,
             ..
         } => {
             let host_config = body.0.host_config.clone().unwrap_or_default();
@@ -224,7 +225,8 @@ fn text(step: &Step) -> String {
             let replaces = replaces
                 .as_ref()
                 .map_or(String::new(), |id| format!(" after renaming {id}"));
-            format!("start {container} {}{replaces}", published.join(" "))
+            let hooks = hooks("then", post_start);
+            format!("start {container} {}{replaces}{hooks}", published.join(" "))
         }
         StepKind::Health {
             container,
@@ -263,8 +265,11 @@ fn text(step: &Step) -> String {
             upstreams, timeout, ..
         } => format!("drain {} for {timeout}s", upstreams.join(" ")),
         StepKind::Stop {
-            container, grace, ..
-        } => format!("stop {container} in {grace}s"),
+            container,
+            grace,
+            pre_stop,
+            ..
+        } => format!("stop {container} in {grace}s{}", hooks("after", pre_stop)),
         StepKind::Remove { container, .. } => format!("remove {container}"),
         StepKind::Commit {} => "commit".to_owned(),
         StepKind::Prune {
@@ -285,6 +290,15 @@ fn text(step: &Step) -> String {
             )
         }
     }
+}
+
+fn hooks(when: &str, hooks: &[Hook]) -> String {
+    let commands = hooks.iter().map(|hook| hook.command.join(" "));
+    let commands: Vec<String> = commands.collect();
+    if commands.is_empty() {
+        return String::new();
+    }
+    format!(" {when} {}", commands.join(" and "))
 }
 
 fn health(

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use webpods::model::{
     Artifacts, Blob, Build, Claim, Condition, Confirm, Context, Defaults, Dependency, Digest,
-    FileMount, Host, HostObserved, Image, ImageState, Ingress, MountKind, NamedNetwork,
+    FileMount, Hook, Host, HostObserved, Image, ImageState, Ingress, MountKind, NamedNetwork,
     NamedVolume, NetworkAttachment, Observed, Origin, Placement, PortPublication, Ports, Project,
     Proxy, Safety, SafetyLevel, Service, ServiceMount, ServiceName, Ssh, StackKey, Store, Template,
     Tls, UpdateOrder, Upstreams,
@@ -121,6 +121,9 @@ pub struct ServiceSpec {
     pub rollout: Option<String>,
     pub platform: Option<String>,
     pub grace: Option<u64>,
+    /// Commands, words apart by spaces.
+    pub post_start: Vec<String>,
+    pub pre_stop: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -516,6 +519,15 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
         parallelism: spec.parallelism.unwrap_or(1),
         update_order: spec.order,
         rollout: spec.rollout.clone().unwrap_or_else(|| "rolling".to_owned()),
+        post_start: spec.post_start.iter().map(|one| hook(one)).collect(),
+        pre_stop: spec.pre_stop.iter().map(|one| hook(one)).collect(),
+    }
+}
+
+fn hook(command: &str) -> Hook {
+    Hook {
+        command: command.split(' ').map(str::to_owned).collect(),
+        ..Hook::default()
     }
 }
 

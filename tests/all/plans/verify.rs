@@ -16,6 +16,8 @@ fn world() -> World {
     };
     let service = |image: &str, ingress: Option<&str>| ServiceSpec {
         image: image.to_owned(),
+        post_start: vec!["/seed".to_owned()],
+        pre_stop: vec!["/flush".to_owned()],
         replicas: Some(2),
         ingress: ingress.into_iter().map(str::to_owned).collect(),
         ..ServiceSpec::default()
@@ -530,5 +532,28 @@ fn a_file_outside_the_projects_folder() {
                 secret: false,
             }],
         };
+    });
+}
+
+#[test]
+fn a_start_without_its_hooks() {
+    catches("other `post_start` hooks", |plan, _| {
+        for step in steps(plan) {
+            if let StepKind::Start { post_start, .. } = &mut step.kind {
+                post_start.clear();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stop_without_its_hooks() {
+    catches("other `pre_stop` hooks", |plan, _| {
+        for step in steps(plan) {
+            if let StepKind::Stop { pre_stop, .. } = &mut step.kind {
+                pre_stop[0].command = vec!["/other".to_owned()];
+                break;
+            }
+        }
     });
 }

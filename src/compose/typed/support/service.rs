@@ -137,8 +137,16 @@ pub static TABLE: Table = Table {
                 "`HostConfig.PortBindings` on every host that has a replica; ports of `x-ingress` are given by webpods",
             ),
         ),
-        Row("post_start", Warns("use a hook script in `.webpods/`")),
-        Row("pre_stop", Warns("use a hook script in `.webpods/`")),
+        Row(
+            "post_start",
+            Carries("run in the container right after it starts; one that fails fails the rollout"),
+        ),
+        Row(
+            "pre_stop",
+            Carries(
+                "run in the container right before it is stopped; one that fails keeps it running",
+            ),
+        ),
         Row("privileged", Carries("`HostConfig.Privileged`")),
         Row("profiles", Carries("while the file is read")),
         Row(
