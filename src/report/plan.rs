@@ -231,10 +231,10 @@ fn hook_lines(plan: &Plan, name: &ServiceName) -> Vec<String> {
             _ => {}
         }
     }
-    [("started", started), ("to stop", stopped)]
+    [("after start", started), ("before stop", stopped)]
         .into_iter()
         .filter(|(_, commands)| !commands.is_empty())
-        .map(|(when, commands)| format!("{when:<8}  run {}", commands.join(", then ")))
+        .map(|(when, commands)| format!("hooks     {when}: {}", commands.join(", then ")))
         .collect()
 }
 
