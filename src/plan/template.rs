@@ -106,15 +106,15 @@ pub(super) fn configure(
 
     let body = Template(body);
     let reachable = !proxied.is_empty();
-    let mut parts = json!({
+    let mut written = json!({
         "body": body.to_json(),
         "networks": networks,
         "container_name": service.container_name,
         "proxied": proxied,
         "published_on": reachable.then_some((&publish_on, &mesh)),
     });
-    add_hooks(&mut parts, service);
-    let digest = Digest::of(parts.to_string().as_bytes());
+    add_hooks(&mut written, service);
+    let digest = Digest::of(written.to_string().as_bytes());
     Ok(Configured {
         body,
         networks,
@@ -348,7 +348,7 @@ pub(super) fn resolve_network(
 /// containers are made of, without where and how many.
 pub(super) fn service_digest(service: &Service, binds: &BTreeMap<PathBuf, Digest>) -> Digest {
     let ports: BTreeSet<u16> = service.ingress.iter().map(|one| one.port).collect();
-    let mut parts = json!({
+    let mut written = json!({
         "template": service.template,
         "mounts": service.mounts,
         "files": service.files,
@@ -359,19 +359,19 @@ pub(super) fn service_digest(service: &Service, binds: &BTreeMap<PathBuf, Digest
         "proxied": ports,
         "binds": binds,
     });
-    add_hooks(&mut parts, service);
-    Digest::of(parts.to_string().as_bytes())
+    add_hooks(&mut written, service);
+    Digest::of(written.to_string().as_bytes())
 }
 
 /// A hook that changes is a reason to recreate, as for Docker Compose. Nothing is added where there
 /// is none, so that the digest stays that of releases from before there were hooks.
-fn add_hooks(parts: &mut Value, service: &Service) {
+fn add_hooks(written: &mut Value, service: &Service) {
     for (key, hooks) in [
         ("post_start", &service.post_start),
         ("pre_stop", &service.pre_stop),
     ] {
         if !hooks.is_empty() {
-            parts[key] = json!(hooks);
+            written[key] = json!(hooks);
         }
     }
 }

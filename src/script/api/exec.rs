@@ -83,8 +83,8 @@ pub(super) async fn run(
     let work = async {
         while let Some(chunk) = exec.output.next().await {
             // What came before the connection broke was said all the same; the status tells.
-            let Ok(chunk) = chunk else { break };
-            lines.take(chunk.source, &chunk.bytes);
+            let Ok(said) = chunk else { break };
+            lines.take(said.source, &said.bytes);
         }
         exec.status().await
     };
