@@ -8,4 +8,5 @@ mod broken;
 mod case;
 mod cases;
 mod container;
+mod relations;
 mod typed;

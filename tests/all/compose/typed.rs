@@ -272,7 +272,7 @@ fn extensions_are_read_strictly() {
 #[test]
 fn nothing_is_ignored_silently() {
     let loaded = load(
-        "services:\n  web:\n    image: a\n    command: \"a && b\"\n    links: [db]\n    mac_address: \"02:42:ac:11:65:43\"\n    post_start: [{command: x}]\n    \
+        "services:\n  web:\n    image: a\n    command: \"a && b\"\n    links: [db]\n    mac_address: \"02:42:ac:11:65:43\"\n    \
          pull_policy: always\n    deploy: {mode: global, placement: {constraints: [a]}, update_config: {delay: 1s}}\n    \
          networks: {default: {driver_opts: {a: b}}}\n    build: {context: ., ssh: [default]}\n  db: {image: d}\n",
     );
@@ -280,7 +280,6 @@ fn nothing_is_ignored_silently() {
         "web.command: no shell",
         "web.links",
         "web.mac_address",
-        "web.post_start",
         "web.pull_policy",
         "web.deploy.mode",
         "web.deploy.placement",
