@@ -103,35 +103,34 @@ impl App {
     /// # Errors
     /// A host that the context does not have.
     pub fn hosts(&self) -> Result<Vec<HostName>> {
+        self.chosen(&self.global.hosts)
+    }
+
+    /// The hosts of these names, in inventory order; none: all of the context.
+    fn chosen(&self, wanted: &[String]) -> Result<Vec<HostName>> {
         let context = self.context()?;
         let names: Vec<&str> = context
             .hosts
             .iter()
             .map(|host| host.name.as_str())
             .collect();
-        for wanted in &self.global.hosts {
-            if !names.contains(&wanted.as_str()) {
+        for name in wanted {
+            if !names.contains(&name.as_str()) {
                 let error = Error::user(format!(
-                    "host {wanted:?} is not in context `{}`{}",
+                    "host {name:?} is not in context `{}`{}",
                     context.name,
-                    near_miss(wanted, names.iter().copied())
+                    near_miss(name, names.iter().copied())
                         .map(|near| format!("; did you mean `{near}`?"))
                         .unwrap_or_default()
                 ));
                 return Err(error.cause(format!("its hosts are {}", names.join(", "))));
             }
         }
-        let all = self.global.hosts.is_empty();
+        let chosen = |host: &HostName| wanted.iter().any(|name| host.as_str() == name);
         Ok(context
             .hosts
             .iter()
-            .filter(|host| {
-                all || self
-                    .global
-                    .hosts
-                    .iter()
-                    .any(|name| host.name.as_str() == name)
-            })
+            .filter(|host| wanted.is_empty() || chosen(&host.name))
             .map(|host| host.name.clone())
             .collect())
     }
@@ -195,6 +194,14 @@ impl App {
     /// # Errors
     /// See [`App::resolved`] and [`App::hosts`].
     pub async fn engine(&self) -> Result<Engine> {
+        self.engine_on(Vec::new()).await
+    }
+
+    /// [`App::engine`] with hosts that the verb itself names, besides those of `--hosts`.
+    ///
+    /// # Errors
+    /// As for [`App::engine`].
+    pub async fn engine_on(&self, hosts: Vec<String>) -> Result<Engine> {
         let resolved = self.resolved()?;
         let engine = Engine::new(Settings {
             context: resolved.context.clone(),
@@ -204,7 +211,7 @@ impl App {
             origin: self.origin(),
             by: self.author(),
             confirm: self.global.confirm.clone(),
-            hosts: self.hosts()?,
+            hosts: self.chosen(&[self.global.hosts.as_slice(), &hosts].concat())?,
             events: self.events(),
         });
         // A project that cannot be loaded is reported by the verb that needs it; `-p` does not.

@@ -4,38 +4,49 @@ use clap::Args;
 
 use super::App;
 use super::rollout::services;
-use crate::engine::{ImageRow, RolloutOptions};
+use crate::engine::{HostImages, ImageRow, RolloutOptions};
 use crate::error::Result;
 use crate::report::{Table, bytes};
 
-/// List the images of the project's services, and with `--on-hosts` where they are
+/// List the images of the project's services, and with `--hosts` what each host keeps of them
 #[derive(Debug, Args)]
 pub struct Images {
     /// Only these services
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", conflicts_with = "hosts")]
     services: Vec<String>,
 
-    /// Ask every host what it has of each image
-    #[arg(long)]
-    on_hosts: bool,
+    /// Ask every host, or these, what its cache and its engine have, and who shares it
+    #[arg(
+        long,
+        value_name = "HOSTS",
+        value_delimiter = ',',
+        num_args = 0..,
+        require_equals = true
+    )]
+    hosts: Option<Vec<String>>,
 }
 
 impl Images {
     /// Runs it.
     pub async fn run(self, app: &App) -> Result<()> {
+        if let Some(hosts) = self.hosts {
+            let engine = app.engine_on(hosts).await?;
+            engine.authorize("images").await?;
+            return on_hosts(app, &engine.images_on_hosts().await?);
+        }
         let engine = app.engine().await?;
         engine.authorize("images").await?;
         let options = RolloutOptions {
             services: services(&self.services)?,
             ..RolloutOptions::default()
         };
-        print(app, &engine.images(&options, self.on_hosts).await?)
+        print(app, &engine.images(&options).await?)
     }
 }
 
 /// Prints a list of images.
 pub fn print(app: &App, rows: &[ImageRow]) -> Result<()> {
-    let mut table = Table::new(&["SERVICE", "IMAGE", "DIGEST", "SIZE", "PLATFORM", "HOSTS"]);
+    let mut table = Table::new(&["SERVICE", "IMAGE", "DIGEST", "SIZE", "PLATFORM"]);
     for row in rows {
         let unknown = || "-".to_owned();
         table.row([
@@ -46,16 +57,65 @@ pub fn print(app: &App, rows: &[ImageRow]) -> Result<()> {
                 .map_or_else(|| row.pending.clone(), |digest| digest.short().to_owned()),
             row.size.map_or_else(unknown, bytes),
             row.platform.clone().unwrap_or_else(unknown),
-            if row.hosts.is_empty() {
-                unknown()
-            } else {
-                row.hosts
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(",")
-            },
         ]);
     }
     app.report.table(&table, &rows)
+}
+
+fn on_hosts(app: &App, hosts: &[HostImages]) -> Result<()> {
+    let columns = [
+        "HOST",
+        "IMAGE",
+        "DIGEST",
+        "SERVICES",
+        "RELEASES",
+        "CACHED",
+        "IN ENGINE",
+        "SHARED WITH",
+    ];
+    let mut table = Table::new(&columns);
+    for host in hosts {
+        for image in &host.images {
+            table.row([
+                host.host.to_string(),
+                image.reference.clone(),
+                image.digest.short().to_owned(),
+                listed(&image.services),
+                listed(&image.releases),
+                part(image.cached, image.size),
+                if image.loaded { "yes" } else { "no" }.to_owned(),
+                listed(&image.shared_with),
+            ]);
+        }
+        let cache = &host.cache;
+        app.report.line(&format!(
+            "{}: cache {}: {} of this project alone, {} shared with others, {} of others, {} that \
+             nobody needs",
+            host.host,
+            bytes(cache.total),
+            bytes(cache.own),
+            bytes(cache.shared),
+            bytes(cache.others),
+            bytes(cache.unused),
+        ));
+    }
+    app.report.table(&table, &hosts)
+}
+
+/// `12 MB`, or `8 MB of 12 MB` when not all is there.
+fn part(cached: u64, size: u64) -> String {
+    match cached {
+        0 => "no".to_owned(),
+        _ if cached == size => bytes(size),
+        _ => format!("{} of {}", bytes(cached), bytes(size)),
+    }
+}
+
+fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    if items.is_empty() {
+        "-".to_owned()
+    } else {
+        items.join(",")
+    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, near_miss};
 use crate::image;
-use crate::model::{Digest, HostName, Image, ImageState, Observed, Project, ServiceName};
+use crate::model::{Digest, HostName, Image, ImageState, Project, ServiceName};
 use crate::plan::Plan;
 use crate::state::Copies;
 
@@ -91,8 +91,6 @@ pub struct ImageRow {
     pub size: Option<u64>,
     /// `linux/amd64`.
     pub platform: Option<String>,
-    /// Hosts whose engine holds it.
-    pub hosts: Vec<HostName>,
 }
 
 /// What `push` sent to one host.
@@ -107,17 +105,12 @@ pub struct Sent {
 }
 
 impl Engine {
-    /// The images of the project's services; with `on_hosts`, every host is asked.
+    /// The images of the project's services. No host is asked.
     ///
     /// # Errors
     /// As `diff`, up to the images.
-    pub async fn images(&self, options: &RolloutOptions, on_hosts: bool) -> Result<Vec<ImageRow>> {
-        let states = self.survey_images(options).await?;
-        if !on_hosts {
-            return Ok(rows(&states, None));
-        }
-        let observed = self.observe(&known(&states)).await?;
-        Ok(rows(&states, Some(&observed)))
+    pub async fn images(&self, options: &RolloutOptions) -> Result<Vec<ImageRow>> {
+        Ok(rows(&self.survey_images(options).await?))
     }
 
     /// Builds and pulls what is pending, and lists the result.
@@ -126,7 +119,7 @@ impl Engine {
     /// A build or pull fails; its last lines are in the error.
     pub async fn build(&self, options: &RolloutOptions) -> Result<Vec<ImageRow>> {
         let states = self.survey_images(options).await?;
-        Ok(rows(&self.realise(states).await?, None))
+        Ok(rows(&self.realise(states).await?))
     }
 
     /// Sends each host the blobs that its share of the project lacks, under the project's lock.
@@ -216,7 +209,7 @@ fn known(states: &BTreeMap<ServiceName, ImageState>) -> Vec<Image> {
         .collect()
 }
 
-fn rows(states: &BTreeMap<ServiceName, ImageState>, observed: Option<&Observed>) -> Vec<ImageRow> {
+fn rows(states: &BTreeMap<ServiceName, ImageState>) -> Vec<ImageRow> {
     states
         .iter()
         .map(|(service, state)| match state {
@@ -227,12 +220,6 @@ fn rows(states: &BTreeMap<ServiceName, ImageState>, observed: Option<&Observed>)
                 pending: String::new(),
                 size: Some(image.size()),
                 platform: Some(image.platform.clone()),
-                hosts: observed
-                    .iter()
-                    .flat_map(|observed| &observed.hosts)
-                    .filter(|(_, host)| host.images.contains(&image.manifest.digest))
-                    .map(|(name, _)| name.clone())
-                    .collect(),
             },
             ImageState::Pending {
                 reference, reason, ..
@@ -243,7 +230,6 @@ fn rows(states: &BTreeMap<ServiceName, ImageState>, observed: Option<&Observed>)
                 pending: reason.clone(),
                 size: None,
                 platform: None,
-                hosts: Vec::new(),
             },
         })
         .collect()

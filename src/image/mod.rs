@@ -16,6 +16,7 @@ mod gc;
 mod hash;
 mod have;
 mod ignore;
+mod inventory;
 mod layout;
 mod load;
 mod local;
@@ -34,6 +35,7 @@ use amount::amount;
 
 pub use archive::Wanted;
 pub use have::{Have, fetch, have};
+pub use inventory::{Inventory, Shares, inventory};
 pub use load::load;
 pub use local::engine as local_engine;
 pub use refs::{Keep, Pruned, prune, write_refs};

@@ -1,0 +1,103 @@
+//! What each host keeps of images: `images --hosts`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::future::join_all;
+use serde::Serialize;
+
+use super::Engine;
+use crate::error::Result;
+use crate::image::{self, Inventory, Shares};
+use crate::model::{Digest, HostName, Image, ProjectState, ReleaseId, ServiceName, StackKey};
+
+/// One host's images.
+#[derive(Debug, Clone, Serialize)]
+pub struct HostImages {
+    /// The host.
+    pub host: HostName,
+    /// Its cache, in bytes.
+    pub cache: Shares,
+    /// The images of the project's releases.
+    pub images: Vec<HostImage>,
+}
+
+/// An image of the project on one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostImage {
+    /// What the Compose file called it.
+    pub reference: String,
+    /// The services that run it.
+    pub services: BTreeSet<ServiceName>,
+    /// Its identity.
+    pub digest: Digest,
+    /// The releases it is kept for.
+    pub releases: Vec<ReleaseId>,
+    /// Other projects, as `context/project`, that need it too.
+    pub shared_with: Vec<String>,
+    /// Bytes of all its blobs.
+    pub size: u64,
+    /// Bytes of those in the cache.
+    pub cached: u64,
+    /// Whether the engine holds it.
+    pub loaded: bool,
+}
+
+impl Engine {
+    /// What every host keeps of the project's images, and how full its cache is and for whom.
+    ///
+    /// # Errors
+    /// A host cannot be reached.
+    pub async fn images_on_hosts(&self) -> Result<Vec<HostImages>> {
+        let key = self.key().await?;
+        let nodes = self.nodes().await?;
+        let cache = &self.settings.context.artifacts.remote_cache_dir;
+        let state = self.state().await?;
+        let asked = nodes.iter().map(|node| image::inventory(node, cache));
+        let found = join_all(asked).await;
+        nodes
+            .iter()
+            .zip(found)
+            .map(|(node, found)| {
+                let found = found?;
+                Ok(HostImages {
+                    host: node.name().clone(),
+                    cache: found.shares(&key),
+                    images: images(state.as_ref(), &key, &found),
+                })
+            })
+            .collect()
+    }
+}
+
+/// The images of all releases of the project that the host keeps anything of, newest first.
+fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Vec<HostImage> {
+    let releases = state.iter().flat_map(|state| state.releases.iter().rev());
+    let mut seen: BTreeMap<&Digest, usize> = BTreeMap::new();
+    let mut rows: Vec<HostImage> = Vec::new();
+    for (service, release) in releases.flat_map(|release| &release.services) {
+        let digest = &release.image.manifest.digest;
+        let at = *seen.entry(digest).or_insert_with(|| {
+            rows.push(row(&release.image, key, found));
+            rows.len() - 1
+        });
+        rows[at].services.insert(service.clone());
+    }
+    rows.retain(|row| row.loaded || row.cached > 0);
+    rows
+}
+
+fn row(image: &Image, key: &StackKey, found: &Inventory) -> HostImage {
+    let manifest = &image.manifest.digest;
+    let cached = image.blobs().filter_map(|b| found.blobs.get(&b.digest));
+    let sharers = found.sharers(key, manifest);
+    HostImage {
+        reference: image.reference.clone(),
+        services: BTreeSet::new(),
+        digest: manifest.clone(),
+        releases: found.releases(key, manifest),
+        shared_with: sharers.iter().map(ToString::to_string).collect(),
+        size: image.size(),
+        cached: cached.sum(),
+        loaded: found.engine.contains(manifest),
+    }
+}

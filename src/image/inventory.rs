@@ -1,0 +1,186 @@
+//! Everything a host keeps of images, whichever project it belongs to (spec §12.4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::chain;
+use crate::docker::Node;
+use crate::error::Result;
+use crate::model::{Digest, ReleaseId, StackKey};
+
+const LIST: &str = include_str!("sh/list.sh");
+
+/// What a host keeps of images.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Blobs in its cache with their sizes in bytes.
+    pub blobs: BTreeMap<Digest, u64>,
+    /// What the releases of each project need.
+    pub refs: BTreeMap<StackKey, BTreeMap<ReleaseId, BTreeSet<Digest>>>,
+    /// Manifest digests of the images in its engine under their host tag.
+    pub engine: BTreeSet<Digest>,
+}
+
+/// Who needs the blobs of a cache, in bytes as seen by one project.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Shares {
+    /// All blobs.
+    pub total: u64,
+    /// Only this project needs them.
+    pub own: u64,
+    /// This project and another need them.
+    pub shared: u64,
+    /// Only other projects need them.
+    pub others: u64,
+    /// Nobody needs them: `prune` frees them.
+    pub unused: u64,
+}
+
+impl Inventory {
+    /// Whose the blobs are, as seen by `key`.
+    #[must_use]
+    pub fn shares(&self, key: &StackKey) -> Shares {
+        let needed = |mine: bool| -> BTreeSet<&Digest> {
+            let refs = self
+                .refs
+                .iter()
+                .filter(|(owner, _)| (*owner == key) == mine);
+            refs.flat_map(|(_, releases)| releases.values().flatten())
+                .collect()
+        };
+        let (ours, theirs) = (needed(true), needed(false));
+        let mut shares = Shares::default();
+        for (digest, size) in &self.blobs {
+            shares.total += size;
+            *match (ours.contains(digest), theirs.contains(digest)) {
+                (true, true) => &mut shares.shared,
+                (true, false) => &mut shares.own,
+                (false, true) => &mut shares.others,
+                (false, false) => &mut shares.unused,
+            } += size;
+        }
+        shares
+    }
+
+    /// The releases of `key` that need this blob.
+    #[must_use]
+    pub fn releases(&self, key: &StackKey, blob: &Digest) -> Vec<ReleaseId> {
+        let releases = self.refs.get(key).into_iter().flatten();
+        releases
+            .filter(|(_, needed)| needed.contains(blob))
+            .map(|(release, _)| *release)
+            .collect()
+    }
+
+    /// The other projects that need this blob.
+    #[must_use]
+    pub fn sharers(&self, key: &StackKey, blob: &Digest) -> Vec<StackKey> {
+        let needs = |releases: &BTreeMap<_, BTreeSet<Digest>>| {
+            releases.values().any(|needed| needed.contains(blob))
+        };
+        let refs = self.refs.iter();
+        refs.filter(|(owner, releases)| *owner != key && needs(releases))
+            .map(|(owner, _)| owner.clone())
+            .collect()
+    }
+}
+
+/// Asks a host for everything in its cache and in its engine.
+///
+/// # Errors
+/// The host or its engine does not answer.
+pub async fn inventory(node: &Node, cache_dir: &str) -> Result<Inventory> {
+    let engine = node.engine().await?;
+    let (output, held) = tokio::try_join!(
+        async {
+            let output = node.host.sh(LIST, &[cache_dir]).await?;
+            output.ok("list the image cache")
+        },
+        chain::held(engine)
+    )?;
+    let mut inventory = read(&String::from_utf8_lossy(&output.stdout));
+    let tags = held.iter().flat_map(|image| &image.tags);
+    inventory.engine = tags.filter_map(|tag| chain::manifest_of(tag)).collect();
+    Ok(inventory)
+}
+
+/// Reads what the script printed; a file that no client wrote is passed over.
+fn read(lines: &str) -> Inventory {
+    let mut inventory = Inventory::default();
+    for line in lines.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["blob", hex, size] => {
+                if let (Some(digest), Ok(size)) = (digest(hex), size.parse()) {
+                    inventory.blobs.insert(digest, size);
+                }
+            }
+            ["ref", context, project, release, hex] => {
+                if let (Ok(context), Ok(project), Ok(release), Some(digest)) = (
+                    context.parse(),
+                    project.parse(),
+                    release.parse(),
+                    digest(hex),
+                ) {
+                    let releases = inventory.refs.entry(StackKey { context, project });
+                    let release = releases.or_default().entry(release);
+                    release.or_default().insert(digest);
+                }
+            }
+            _ => {}
+        }
+    }
+    inventory
+}
+
+fn digest(hex: &str) -> Option<Digest> {
+    format!("sha256:{hex}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(project: &str) -> StackKey {
+        StackKey {
+            context: "prod".parse().unwrap(),
+            project: project.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn bytes_are_counted_once_for_whoever_needs_them() {
+        let hex = |text: &str| Digest::of(text.as_bytes()).hex().to_owned();
+        let (base, top, other, left) = (hex("base"), hex("top"), hex("other"), hex("left"));
+        let lines = [
+            format!("blob {base} 100"),
+            format!("blob {top} 20"),
+            format!("blob {other} 3"),
+            format!("blob {left} 4000"),
+            format!("ref prod shop r1 {base}"),
+            format!("ref prod shop r2 {base}"),
+            format!("ref prod shop r2 {top}"),
+            format!("ref prod blog r7 {base}"),
+            format!("ref prod blog r7 {other}"),
+            format!("ref ../evil blog r7 {left}"),
+            format!("ref prod blog .r7.123 {left}"),
+            "blob nonsense 7".to_owned(),
+            String::new(),
+        ];
+        let found = read(&lines.join("\n"));
+        let shop = key("shop");
+        assert_eq!(
+            found.shares(&shop),
+            Shares {
+                total: 4123,
+                own: 20,
+                shared: 100,
+                others: 3,
+                unused: 4000,
+            }
+        );
+        let base: Digest = format!("sha256:{base}").parse().unwrap();
+        assert_eq!(found.releases(&shop, &base), [ReleaseId(1), ReleaseId(2)]);
+        assert_eq!(found.sharers(&shop, &base), [key("blog")]);
+        assert_eq!(found.sharers(&key("blog"), &base), [shop]);
+    }
+}
