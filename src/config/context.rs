@@ -214,7 +214,13 @@ fn decode_artifacts(fields: &Fields<'_>) -> Artifacts {
     let Some(node) = fields.get("artifacts") else {
         return default;
     };
-    let keys = ["mode", "remote_cache_dir", "concurrency", "retain_releases"];
+    let keys = [
+        "mode",
+        "remote_cache_dir",
+        "concurrency",
+        "retain_releases",
+        "max_cache_bytes",
+    ];
     let artifacts = Fields::of(node, "artifacts", &keys, fields.problems);
     let count = |key, to, default| {
         artifacts
@@ -231,6 +237,7 @@ fn decode_artifacts(fields: &Fields<'_>) -> Artifacts {
             }),
         concurrency: count("concurrency", 64, default.concurrency),
         retain_releases: count("retain_releases", 1000, default.retain_releases),
+        max_cache_bytes: artifacts.bytes("max_cache_bytes"),
         mode: default.mode,
     }
 }

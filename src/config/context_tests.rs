@@ -52,6 +52,7 @@ artifacts:
   remote_cache_dir: /srv/webpods/cache/
   concurrency: 2
   retain_releases: 3
+  max_cache_bytes: 1.5GB
 ports:
   range: "21000-22000"
 safety:
@@ -79,6 +80,7 @@ fn the_whole_schema_is_read() {
     assert_eq!(context.proxy.upstreams, Upstreams::Local);
     assert_eq!(context.artifacts.remote_cache_dir, "/srv/webpods/cache");
     assert_eq!(context.artifacts.retain_releases, 3);
+    assert_eq!(context.artifacts.max_cache_bytes, Some(1_500_000_000));
     let ports = (context.ports.first, context.ports.last);
     assert_eq!(ports, (21000, 22000));
     assert_eq!(context.safety.level, SafetyLevel::Guarded);
@@ -204,6 +206,10 @@ fn wrong_types_are_named() {
         (
             "artifacts: { remote_cache_dir: cache }\n",
             "write an absolute folder",
+        ),
+        (
+            "artifacts: { max_cache_bytes: lots }\n",
+            "write a number, or one with kB, MB, GB or TB",
         ),
         ("artifacts: { mode: registry }\n", "it is one of: oci-cache"),
         (

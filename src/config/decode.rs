@@ -223,6 +223,25 @@ impl<'a> Fields<'a> {
         number
     }
 
+    /// A number of bytes, written as one or like `20GB`; at least 1.
+    pub fn bytes(&self, key: &str) -> Option<u64> {
+        let node = self.get(key)?;
+        let bytes = match &node.tree {
+            Tree::Integer(number) => u64::try_from(*number).ok(),
+            Tree::Text(text) => super::words::bytes(text),
+            _ => None,
+        };
+        let bytes = bytes.filter(|bytes| *bytes > 0);
+        if bytes.is_none() {
+            self.problems.add_with_hint(
+                node.at,
+                format!("`{}` is not a number of bytes", self.path(key)),
+                "write a number, or one with kB, MB, GB or TB, like \"20GB\"",
+            );
+        }
+        bytes
+    }
+
     /// One of `words`.
     pub fn choice<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<T> {
         let (text, at) = self.text(key)?;

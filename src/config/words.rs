@@ -36,6 +36,37 @@ pub(super) fn check_mesh_ip(text: &str) -> Result<(), String> {
     }
 }
 
+/// `1500`, `20GB`, `1.5 TB`: powers of 1000.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        _ => return None,
+    };
+    let (whole, part) = match digits.trim().split_once('.') {
+        Some((whole, part)) => (whole, part),
+        None => (digits.trim(), ""),
+    };
+    if part.len() > 9 || !part.chars().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let scale = 10_u64.pow(u32::try_from(part.len()).ok()?);
+    let part = match part {
+        "" => 0,
+        part => part.parse::<u64>().ok()?.checked_mul(unit)? / scale,
+    };
+    whole
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(unit)?
+        .checked_add(part)
+}
+
 /// A login name.
 pub(super) fn check_user(user: &str) -> Result<(), String> {
     let good = user.len() <= 64
@@ -120,6 +151,16 @@ fn is_host_word(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_have_units_of_a_thousand() {
+        assert_eq!(bytes("1500"), Some(1500));
+        assert_eq!(bytes("20GB"), Some(20_000_000_000));
+        assert_eq!(bytes(" 1.5 tb"), Some(1_500_000_000_000));
+        for bad in ["", "GB", "-1", "1.5.2MB", "5 XB", "99999999999TB", "1e9"] {
+            assert_eq!(bytes(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn addresses_that_would_become_ssh_options_are_refused() {

@@ -25,6 +25,8 @@ pub struct Freed {
     pub blobs: usize,
     /// Images removed from the engine.
     pub images: usize,
+    /// Releases of the project that can no longer be restored from this host.
+    pub evicted: Vec<ReleaseId>,
 }
 
 impl Engine {
@@ -149,6 +151,8 @@ impl Engine {
             let keep = image::Keep {
                 key,
                 releases: &keep,
+                active: state.as_ref().and_then(|state| state.active),
+                limit: self.settings.context.artifacts.max_cache_bytes,
                 also: &[],
             };
             image::prune(node, cache, keep, dry_run)
@@ -159,11 +163,13 @@ impl Engine {
             .zip(nodes.iter())
             .map(|(pruned, node)| {
                 let pruned = pruned?;
+                pruned.tell(node.name(), &self.settings.events);
                 Ok(Freed {
                     host: node.name().clone(),
                     bytes: pruned.bytes(),
                     blobs: pruned.blobs.len(),
                     images: pruned.images.len(),
+                    evicted: pruned.evicted,
                 })
             })
             .collect()

@@ -186,6 +186,9 @@ pub struct Artifacts {
     pub concurrency: usize,
     /// Releases kept restorable, the active one included.
     pub retain_releases: usize,
+    /// Bytes a host's cache may hold before old releases lose their blobs there; none: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cache_bytes: Option<u64>,
 }
 
 impl Default for Artifacts {
@@ -195,6 +198,7 @@ impl Default for Artifacts {
             remote_cache_dir: "/var/lib/webpods/cache".to_owned(),
             concurrency: 6,
             retain_releases: 5,
+            max_cache_bytes: None,
         }
     }
 }

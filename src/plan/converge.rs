@@ -172,13 +172,17 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         return Ok(plan);
     }
     let retain = inputs.context.artifacts.retain_releases;
+    let limited = inputs.context.artifacts.max_cache_bytes.is_some();
     let (next_state, dropped) = next::state(&key, state, record, &fleet, retain);
     let commits = fleet
         .names()
         .map(|host| (host.clone(), StepKind::Commit {}));
     stages.push("commit", commits.collect());
     stages.push("remove", gone.collect());
-    stages.push("prune", prune::steps(&key, &next_state, &dropped, &fleet)?);
+    stages.push(
+        "prune",
+        prune::steps(&key, &next_state, &dropped, &fleet, limited)?,
+    );
     plan.stages = stages.list;
     plan.state = Some(next_state);
     Ok(plan)

@@ -9,7 +9,8 @@ use super::template::resolve_network;
 use crate::error::Result;
 use crate::model::{Digest, HostName, ProjectState, Release, ReleaseId, StackKey};
 
-/// One `prune` step per host, when a release was dropped or a network is no longer used.
+/// One `prune` step per host, when a release was dropped, a network is no longer used, or
+/// (`limited`) a cache may have grown too large.
 ///
 /// Blobs in the cache are kept as long as any ref names them; the step removes the refs of dropped
 /// releases, so nothing of another project is touched.
@@ -21,6 +22,7 @@ pub(super) fn steps(
     state: &ProjectState,
     dropped: &[Release],
     fleet: &Fleet<'_>,
+    limited: bool,
 ) -> Result<Vec<(HostName, StepKind)>> {
     let keep: Vec<ReleaseId> = state.releases.iter().map(|release| release.id).collect();
     let kept_images: BTreeSet<&Digest> = images(&state.releases).collect();
@@ -45,7 +47,7 @@ pub(super) fn steps(
             .filter(|network| member.observed.networks.contains(*network))
             .cloned()
             .collect();
-        if dropped.is_empty() && networks.is_empty() {
+        if dropped.is_empty() && networks.is_empty() && !limited {
             continue;
         }
         steps.push((

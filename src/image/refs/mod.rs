@@ -3,10 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::amount::amount;
 use super::chain;
 use crate::docker::{Engine, Node};
 use crate::error::Result;
-use crate::model::{Blob, Digest, Image, ReleaseId, StackKey};
+use crate::event::Events;
+use crate::model::{Blob, Digest, HostName, Image, ReleaseId, StackKey};
 use crate::remote::Host;
 
 const REFS: &str = include_str!("../sh/refs.sh");
@@ -62,6 +64,10 @@ pub struct Pruned {
     pub blobs: Vec<Blob>,
     /// Host tags of the engine's images.
     pub images: Vec<String>,
+    /// Releases of the project that went because the cache was larger than it may be.
+    pub evicted: Vec<ReleaseId>,
+    /// Bytes that have to stay although they are more than the cache may hold.
+    pub over: Option<u64>,
 }
 
 impl Pruned {
@@ -70,6 +76,24 @@ impl Pruned {
     pub fn bytes(&self) -> u64 {
         self.blobs.iter().map(|blob| blob.size).sum()
     }
+
+    /// Says what the cache's limit did.
+    pub fn tell(&self, host: &HostName, events: &Events) {
+        if !self.evicted.is_empty() {
+            let releases: Vec<String> = self.evicted.iter().map(ToString::to_string).collect();
+            events.notice(format!(
+                "host `{host}`: the cache is at `artifacts.max_cache_bytes`; its blobs of {} went",
+                releases.join(", ")
+            ));
+        }
+        if let Some(over) = self.over {
+            events.warn(format!(
+                "host `{host}`: the cache holds {}, more than `artifacts.max_cache_bytes`, and \
+                 releases that serve, here or in other projects, need it all; raise the limit",
+                amount(over)
+            ));
+        }
+    }
 }
 
 /// What of a project stays on a host.
@@ -77,8 +101,12 @@ impl Pruned {
 pub struct Keep<'a> {
     /// The project.
     pub key: &'a StackKey,
-    /// Its releases that stay restorable; none: everything of it goes.
+    /// Its releases that stay restorable, oldest first; none: everything of it goes.
     pub releases: &'a [ReleaseId],
+    /// The one that serves: it stays however large the cache is.
+    pub active: Option<ReleaseId>,
+    /// Bytes the cache may hold. When more is needed, the project's oldest releases go.
+    pub limit: Option<u64>,
     /// Host tags that may go besides those of this cache, when no one refers to them.
     pub also: &'a [String],
 }
@@ -104,6 +132,8 @@ pub async fn prune(node: &Node, cache_dir: &str, keep: Keep<'_>, dry_run: bool) 
     Ok(Pruned {
         blobs: found.blobs,
         images,
+        evicted: found.evicted,
+        over: found.over,
     })
 }
 
@@ -116,13 +146,28 @@ struct Found {
     gone: BTreeSet<Digest>,
     /// In the cache, and nobody refers to it.
     blobs: Vec<Blob>,
+    /// Releases that went because the cache was too large.
+    evicted: Vec<ReleaseId>,
+    /// Bytes that stay, when they are too many.
+    over: Option<u64>,
 }
 
 async fn sweep(host: &Host, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> Result<Found> {
     let releases: Vec<String> = keep.releases.iter().map(ReleaseId::to_string).collect();
     let how = if dry_run { "look" } else { "remove" };
     let key = keep.key;
-    let mut arguments = vec![cache_dir, key.context.as_str(), key.project.as_str(), how];
+    let limit = keep.limit.unwrap_or(0).to_string();
+    let active = keep
+        .active
+        .map_or_else(|| "-".to_owned(), |id| id.to_string());
+    let mut arguments = vec![
+        cache_dir,
+        key.context.as_str(),
+        key.project.as_str(),
+        how,
+        &limit,
+        &active,
+    ];
     arguments.extend(releases.iter().map(String::as_str));
     let output = host
         .sh(PRUNE, &arguments)
@@ -134,6 +179,11 @@ async fn sweep(host: &Host, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> R
         let (Some(kind), Some(hex)) = (words.next(), words.next()) else {
             continue;
         };
+        match kind {
+            "evicted" => found.evicted.extend(hex.parse::<ReleaseId>()),
+            "over" => found.over = hex.parse().ok(),
+            _ => {}
+        }
         let Ok(digest) = format!("sha256:{hex}").parse() else {
             continue;
         };

@@ -81,11 +81,24 @@ impl Fixture {
     }
 
     async fn sweep(&self, project: &str, keep: &[u64], dry_run: bool) -> Found {
+        self.sweep_to(None, project, keep, dry_run).await
+    }
+
+    /// As [`Self::sweep`]; the newest of `keep` serves.
+    async fn sweep_to(
+        &self,
+        limit: Option<u64>,
+        project: &str,
+        keep: &[u64],
+        dry_run: bool,
+    ) -> Found {
         let releases: Vec<ReleaseId> = keep.iter().map(|number| ReleaseId(*number)).collect();
         let key = key(project);
         let keep = Keep {
             key: &key,
             releases: &releases,
+            active: releases.last().copied(),
+            limit,
             also: &[],
         };
         let cache = self.cache();
@@ -201,10 +214,53 @@ async fn a_host_without_a_cache_has_nothing_to_prune() {
     let keep = Keep {
         key: &key,
         releases: &[],
+        active: None,
+        limit: None,
         also: &[],
     };
     let found = sweep(&fixture.host, "/nonexistent/cache", keep, false)
         .await
         .unwrap();
     assert_eq!(found, Found::default());
+}
+
+#[tokio::test]
+async fn a_cache_that_is_too_large_loses_the_oldest_releases_but_not_what_serves() {
+    let fixture = Fixture::new();
+    let layers = ["a".repeat(1000), "b".repeat(1000), "c".repeat(1000)];
+    let images: Vec<Image> = layers
+        .iter()
+        .map(|layer| fixture.ship(&["base", layer]))
+        .collect();
+    let neighbour = fixture.ship(&["neighbour"]);
+    fixture.release("other", 1, &[&neighbour]).await;
+    for (number, image) in (1..).zip(&images) {
+        fixture.release("shop", number, &[image]).await;
+    }
+    let all = &[1, 2, 3];
+    let roomy = fixture.sweep_to(Some(1 << 20), "shop", all, false).await;
+    assert_eq!((roomy.evicted.len(), roomy.over), (0, None));
+
+    // Each image takes more than 3,000 bytes, with its manifest and configuration.
+    let limit = Some(8000);
+    let looked = fixture.sweep_to(limit, "shop", all, true).await;
+    assert!(fixture.cached().is_superset(&hexes([&images[0]])));
+    let removed = fixture.sweep_to(limit, "shop", all, false).await;
+    assert_eq!(looked, removed);
+    assert_eq!(
+        (&removed.evicted[..], removed.over),
+        (&[ReleaseId(1)][..], None)
+    );
+    assert!(goes(&removed, &[], &images[0].host_tag()));
+    assert_eq!(
+        fixture.cached(),
+        hexes([&images[1], &images[2], &neighbour])
+    );
+
+    let least = fixture.sweep_to(Some(1), "shop", all, false).await;
+    assert_eq!(least.evicted, [ReleaseId(2)]);
+    assert!(least.over > Some(1));
+    assert_eq!(fixture.cached(), hexes([&images[2], &neighbour]));
+    assert!(!goes(&least, &[], &images[2].host_tag()));
+    assert!(!goes(&least, &[], &neighbour.host_tag()));
 }

@@ -1,36 +1,75 @@
 # Finds or removes what nobody refers to. $1: cache, $2: context, $3: project,
-# $4: `look` or `remove`, $5…: releases of this project that stay.
+# $4: `look` or `remove`, $5: bytes the cache may hold, 0 for any, $6: the release that serves,
+# $7…: releases of this project that stay, oldest first.
 # Prints `used <hex>` for what somebody refers to, `gone <hex>` for what releases that go away
-# referred to, and `blob <hex> <size>` for what is in the cache and nobody refers to.
+# referred to, `evicted <release>` for those that went because the cache was too large,
+# `blob <hex> <size>` for what is in the cache and nobody refers to, and `over <size>` when what
+# has to stay is more than the cache may hold.
 set -u
 umask 077
-cache=$1 mine=$1/refs/$2/$3 how=$4
-shift 4
+cache=$1 mine=$1/refs/$2/$3 how=$4 limit=$5 active=$6
+shift 6
 cd -- "$cache" 2>/dev/null || exit 0
 mkdir -p -- tmp || exit 1
 used=tmp/used.$$
-trap 'rm -f -- "$used"' EXIT
+trap 'rm -f -- "$used" "$used.hex"' EXIT
 trap 'exit 1' HUP INT TERM
-: >"$used" || exit 1
-for ref in refs/*/*/*; do
-  [ -f "$ref" ] || continue
-  gone=
-  if [ "$cache/${ref%/*}" = "$mine" ]; then
-    gone=yes
+
+# Whether the ref $1 goes away when the releases $2… stay.
+goes() {
+  [ "$cache/${1%/*}" = "$mine" ] || return 1
+  ref=${1##*/}
+  shift
+  for keep; do
+    [ "$ref" != "$keep" ] || return 1
+  done
+}
+
+# Writes what is needed when the releases $1… stay.
+find_used() {
+  : >"$used" || exit 1
+  for file in refs/*/*/*; do
+    [ ! -f "$file" ] || goes "$file" "$@" || cat -- "$file" >>"$used" || exit 1
+  done
+  # What a client is shipping right now has no release yet.
+  [ ! -d leases ] || find leases -type f -mmin -60 -exec cat {} + >>"$used"
+  sed 's/^sha256://' "$used" | sort -u >"$used.hex" && mv -f -- "$used.hex" "$used" || exit 1
+}
+
+# The bytes of what is needed.
+weigh() {
+  (cd blobs/sha256 2>/dev/null && xargs stat -c %s 2>/dev/null) <"$used" | {
+    total=0
+    while read -r size; do total=$((total + size)); done
+    echo "$total"
+  }
+}
+
+find_used "$@"
+if [ "$limit" -gt 0 ]; then
+  while size=$(weigh) && [ "$size" -gt "$limit" ]; do
+    oldest=
     for keep; do
-      [ "${ref##*/}" != "$keep" ] || gone=
+      shift
+      if [ -z "$oldest" ] && [ "$keep" != "$active" ] && [ -f "$mine/$keep" ]; then
+        oldest=$keep
+      else
+        set -- "$@" "$keep"
+      fi
     done
-  fi
-  if [ -z "$gone" ]; then
-    cat -- "$ref" >>"$used" || exit 1
-  else
-    sed 's/^sha256:/gone /' "$ref"
-    [ "$how" = look ] || rm -f -- "$ref" || exit 1
-  fi
+    if [ -z "$oldest" ]; then
+      echo "over $size"
+      break
+    fi
+    echo "evicted $oldest"
+    find_used "$@"
+  done
+fi
+for file in refs/*/*/*; do
+  [ -f "$file" ] && goes "$file" "$@" || continue
+  sed 's/^sha256:/gone /' "$file"
+  [ "$how" = look ] || rm -f -- "$file" || exit 1
 done
-# What a client is shipping right now has no release yet.
-[ ! -d leases ] || find leases -type f -mmin -60 -exec cat {} + >>"$used"
-sed 's/^sha256://' "$used" | sort -u >"$used.hex" && mv -f -- "$used.hex" "$used" || exit 1
 sed 's/^/used /' "$used"
 if [ -d blobs/sha256 ]; then
   ls blobs/sha256 | grep -xE '[0-9a-f]{64}' | grep -vxFf "$used" | while read -r hex; do

@@ -107,9 +107,12 @@ async fn prune(here: &Stage, keep: &[ReleaseId], images: &[String]) -> Result<u6
     let keep = Keep {
         key: &scene.plan.key,
         releases: keep,
+        active: keep.last().copied(),
+        limit: scene.context.artifacts.max_cache_bytes,
         also: images,
     };
     let pruned = held(image::prune(&here.node, cache, keep, false)).await?;
+    pruned.tell(here.node.name(), &scene.events);
     Ok(pruned.bytes())
 }
 
