@@ -5,7 +5,7 @@ use clap::Args;
 use super::App;
 use super::rollout::ApplyFlags;
 use crate::error::Result;
-use crate::report::bytes;
+use crate::report::{Table, bytes};
 
 /// Remove what old releases left: stopped containers, files, networks, and releases beyond
 /// `artifacts.retain_releases`
@@ -60,19 +60,21 @@ impl Prune {
         let engine = app.engine().await?;
         let authority = engine.authorize("prune").await?;
         app.banner(&engine).await?;
-        let word = if self.dry_run { "would free" } else { "freed" };
-        for freed in engine
+        let all = engine
             .prune(&authority, self.dry_run, self.apply.wait)
-            .await?
-        {
-            app.report.line(&format!(
-                "{}: {word} {} in {} blobs and {} images",
-                freed.host,
-                bytes(freed.bytes),
-                freed.blobs,
-                freed.images
-            ));
+            .await?;
+        let freed = if self.dry_run { "WOULD FREE" } else { "FREED" };
+        let mut table = Table::new(&["HOST", freed, "BLOBS", "IMAGES", "RELEASES"]);
+        for on in &all {
+            let evicted: Vec<String> = on.evicted.iter().map(ToString::to_string).collect();
+            table.row([
+                on.host.to_string(),
+                bytes(on.bytes),
+                on.blobs.to_string(),
+                on.images.to_string(),
+                evicted.join(","),
+            ]);
         }
-        Ok(())
+        app.report.table(&table, &all)
     }
 }

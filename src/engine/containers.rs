@@ -110,6 +110,12 @@ impl Engine {
         Nodes::select(&settings.context, &settings.hosts, &settings.events)
     }
 
+    /// Connections to the hosts of this command, for verbs that leave the others alone.
+    pub(super) async fn connect_selected(&self) -> Result<Nodes> {
+        let settings = &self.settings;
+        Nodes::connect(&settings.context, &settings.hosts, &settings.events).await
+    }
+
     /// Starts, stops, restarts or removes the selected containers under the project's lock.
     ///
     /// Returns what was done; containers that were in the wanted state already are left alone.
@@ -124,8 +130,7 @@ impl Engine {
         wait: Option<Duration>,
     ) -> Result<Vec<Selected>> {
         let key = self.key().await?;
-        let settings = &self.settings;
-        let nodes = Nodes::connect(&settings.context, &settings.hosts, &settings.events).await?;
+        let nodes = self.connect_selected().await?;
         let lease = self.lease(&nodes, &key, authority, wait).await?;
         let result = self.act(&nodes, verb, selection).await;
         self.let_go(lease, &result).await;

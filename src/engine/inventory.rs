@@ -9,6 +9,7 @@ use super::Engine;
 use crate::error::Result;
 use crate::image::{self, Inventory, Shares};
 use crate::model::{Digest, HostName, Image, ProjectState, ReleaseId, ServiceName, StackKey};
+use crate::state::Copies;
 
 /// One host's images.
 #[derive(Debug, Clone, Serialize)]
@@ -49,9 +50,9 @@ impl Engine {
     /// A host cannot be reached.
     pub async fn images_on_hosts(&self) -> Result<Vec<HostImages>> {
         let key = self.key().await?;
-        let nodes = self.nodes().await?;
+        let nodes = self.connect_selected().await?;
         let cache = &self.settings.context.artifacts.remote_cache_dir;
-        let state = self.state().await?;
+        let state = Copies::of(&nodes, &key).read().await?.state;
         let asked = nodes.iter().map(|node| image::inventory(node, cache));
         let found = join_all(asked).await;
         nodes
@@ -69,7 +70,7 @@ impl Engine {
     }
 }
 
-/// The images of all releases of the project that the host keeps anything of, newest first.
+/// The images of all releases of the project that the host keeps, newest first.
 fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Vec<HostImage> {
     let releases = state.iter().flat_map(|state| state.releases.iter().rev());
     let mut seen: BTreeMap<&Digest, usize> = BTreeMap::new();
@@ -82,7 +83,7 @@ fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Ve
         });
         rows[at].services.insert(service.clone());
     }
-    rows.retain(|row| row.loaded || row.cached > 0);
+    rows.retain(|row| row.loaded || !row.releases.is_empty());
     rows
 }
 

@@ -63,7 +63,7 @@ impl Engine {
         wait: Option<Duration>,
     ) -> Result<Vec<Freed>> {
         let key = self.key().await?;
-        let nodes = self.nodes().await?;
+        let nodes = &self.connect_selected().await?;
         if dry_run {
             return self.free(nodes, &key, true).await;
         }
