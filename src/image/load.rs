@@ -101,6 +101,27 @@ async fn tag_own(engine: &Engine, store: &Store, image: &Image) -> Result<bool> 
     Ok(false)
 }
 
+/// Gives this machine's engine an image of the store under a name of the user's.
+///
+/// # Errors
+/// The engine refuses it.
+pub(super) async fn named(
+    engine: &Engine,
+    store: &Store,
+    image: &Image,
+    reference: &str,
+) -> Result<()> {
+    from_store(engine, store, image).await?;
+    verify(engine, image).await?;
+    let name_at = reference.rfind('/').map_or(0, |slash| slash + 1);
+    let (repository, tag) = match reference[name_at..].split_once(':') {
+        Some((name, tag)) => (&reference[..name_at + name.len()], tag),
+        None => (reference, "latest"),
+    };
+    engine.tag_image(&image.host_tag(), repository, tag).await?;
+    Ok(())
+}
+
 async fn from_store(engine: &Engine, store: &Store, image: &Image) -> Result<()> {
     let (store, image) = (store.clone(), image.clone());
     let archive = pipe::write(move |to| layout::write(&store, &image, &BTreeSet::new(), to));

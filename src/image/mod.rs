@@ -30,6 +30,7 @@ mod source;
 mod stat_cache;
 mod store;
 mod survey;
+mod works;
 
 use amount::amount;
 

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::build::Docker;
+use super::build::{Docker, Order};
 use super::records::Key;
-use super::{Store, local, survey};
+use super::works::{Work, image_of, waves, works};
+use super::{Store, load, local, survey};
 use crate::docker::{Engine, Found};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
-use crate::model::{Build, Image, ImageState, Project, Service, ServiceName};
+use crate::model::{Image, ImageState, NamedContext, Project, Service, ServiceName};
 
 /// Builds and pulls at once.
 const AT_ONCE: usize = 4;
@@ -34,20 +35,29 @@ impl Store {
         let engine = &local::engine(events).await?;
         let socket = engine.host().engine_socket().await?;
         let docker = &Docker::find(&socket).await;
-        let done: Vec<(Vec<ServiceName>, Image)> = stream::iter(works)
-            .map(|work| async move {
-                let image = match &work.build {
-                    Some(build) => {
-                        let docker = docker.as_ref().ok_or_else(no_docker)?;
-                        self.build(docker, engine, &work, build, events).await?
-                    }
-                    None => self.pull(docker.as_ref(), engine, &work, events).await?,
-                };
-                Ok::<_, Error>((work.services, image))
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let image_of = &|name: &ServiceName| image_of(project, name);
+        if let Some(docker) = docker {
+            docker.check(works.iter().filter_map(|work| work.order(engine, image_of)))?;
+        }
+        let mut done: Vec<(Vec<ServiceName>, Image)> = Vec::new();
+        for wave in waves(works)? {
+            let made: Vec<_> = stream::iter(wave)
+                .map(|work| async move {
+                    let image = match work.order(engine, image_of) {
+                        Some(order) => {
+                            let docker = docker.as_ref().ok_or_else(no_docker)?;
+                            self.build(docker, engine, project, &work, &order, events)
+                                .await?
+                        }
+                        None => self.pull(docker.as_ref(), engine, &work, events).await?,
+                    };
+                    Ok::<_, Error>((work.services, image))
+                })
+                .buffer_unordered(AT_ONCE)
+                .try_collect()
+                .await?;
+            done.extend(made);
+        }
         for (services, image) in done {
             for service in services {
                 let mut image = image.clone();
@@ -65,19 +75,20 @@ impl Store {
         &self,
         docker: &Docker,
         engine: &Engine,
+        project: &Project,
         work: &Work<'_>,
-        build: &Build,
+        order: &Order<'_>,
         events: &Events,
     ) -> Result<Image> {
         let service = work.service;
-        let before = survey::fingerprint(self, service, build).await?;
-        let platform = platform(service, build, &engine.identity().platform);
-        let mut named = build.clone();
-        // One build, all names, as Compose leaves them in the engine.
-        named.tags.extend(work.also.iter().cloned());
-        let made = docker
-            .build(service, &named, &work.reference, platform, events)
-            .await?;
+        let platform = order.platform;
+        let before = survey::fingerprint(self, project, service).await?;
+        for other in order.build.contexts.values() {
+            if let NamedContext::Service(other) = other {
+                self.supply(engine, &image_of(project, other)).await?;
+            }
+        }
+        let made = docker.build(order, events).await?;
         // What builders say they made is not always what the engine calls it.
         let found = match engine.image_content(&made).await.found()? {
             Some(found) => Some(found),
@@ -96,7 +107,7 @@ impl Store {
         {
             return Err(wrong_platform(service, &image.platform, wanted));
         }
-        let after = survey::fingerprint(self, service, build).await?;
+        let after = survey::fingerprint(self, project, service).await?;
         if before == after {
             image.source = Some(before.clone());
             self.remember(Key::Source(&before), &image)?;
@@ -108,6 +119,18 @@ impl Store {
         }
         self.remember(Key::Reference(&work.reference), &image)?;
         Ok(image)
+    }
+
+    /// Makes sure that the engine has what another image is built from.
+    async fn supply(&self, engine: &Engine, reference: &str) -> Result<()> {
+        if engine.image_content(reference).await.found()?.is_some() {
+            return Ok(());
+        }
+        // A build that finds none pulls it, or says that it cannot.
+        match self.recall_complete(Key::Reference(reference)) {
+            Some(image) => load::named(engine, self, &image, reference).await,
+            None => Ok(()),
+        }
     }
 
     async fn pull(
@@ -151,68 +174,6 @@ impl Store {
     }
 }
 
-/// One image to make, and the services that use it.
-struct Work<'a> {
-    service: &'a Service,
-    services: Vec<ServiceName>,
-    reference: String,
-    /// What the other services call it.
-    also: Vec<String>,
-    build: Option<Build>,
-}
-
-/// The pending images, each once: services that share a build or a reference share the work.
-fn works<'a>(
-    project: &'a Project,
-    states: &BTreeMap<ServiceName, ImageState>,
-) -> Result<Vec<Work<'a>>> {
-    let mut works: Vec<Work> = Vec::new();
-    for (name, state) in states {
-        let ImageState::Pending {
-            reference, build, ..
-        } = state
-        else {
-            continue;
-        };
-        let service = project
-            .services
-            .get(name)
-            .ok_or_else(|| Error::user(format!("service `{name}` is not in the project")))?;
-        let build = service.build.clone().filter(|_| *build);
-        let same = works.iter_mut().find(|work| {
-            work.build == build
-                && work.service.platform == service.platform
-                && (build.is_some() || work.reference == *reference)
-        });
-        if let Some(work) = same {
-            work.services.push(name.clone());
-            work.also.push(reference.clone());
-        } else {
-            works.push(Work {
-                service,
-                services: vec![name.clone()],
-                reference: reference.clone(),
-                also: Vec::new(),
-                build,
-            });
-        }
-    }
-    Ok(works)
-}
-
-/// The platform to ask for; none: the engine's own.
-fn platform<'a>(service: &'a Service, build: &'a Build, own: &str) -> Option<&'a str> {
-    let listed = || match build.platforms.as_slice() {
-        [] => None,
-        platforms => platforms
-            .iter()
-            .find(|platform| *platform == own)
-            .or(platforms.first()),
-    };
-    let wanted = service.platform.as_ref().or_else(listed)?;
-    (wanted != own).then_some(wanted)
-}
-
 /// Whether an image of platform `made` is what was asked for; a variant that one side leaves out
 /// does not matter.
 fn made_for(made: &str, wanted: &str) -> bool {
@@ -244,31 +205,5 @@ mod tests {
         assert!(made_for("linux/amd64", "linux/amd64"));
         assert!(!made_for("linux/amd64", "linux/arm64"));
         assert!(!made_for("linux/arm/v6", "linux/arm/v7"));
-    }
-
-    #[test]
-    fn the_platform_is_asked_for_only_when_it_is_another() {
-        let service: Service = serde_json::from_value(serde_json::json!({
-            "name": "web", "image": null, "build": null, "platform": null, "replicas": 1,
-            "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                          "min_hosts": null},
-            "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-            "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-            "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-            "update_order": null, "rollout": "rolling",
-        }))
-        .unwrap();
-        let mut build = Build::default();
-        let own = "linux/amd64";
-        assert_eq!(platform(&service, &build, own), None);
-        build.platforms = vec!["linux/arm64".into(), "linux/amd64".into()];
-        assert_eq!(platform(&service, &build, own), None);
-        assert_eq!(
-            platform(&service, &build, "linux/s390x"),
-            Some("linux/arm64")
-        );
-        let mut service = service;
-        service.platform = Some("linux/arm64".into());
-        assert_eq!(platform(&service, &build, own), Some("linux/arm64"));
     }
 }

@@ -3,6 +3,7 @@
 //! In: strings and trees from outside, parsed once. Out: types that cannot hold a wrong name.
 //! No I/O here, no clock, no randomness.
 
+mod build;
 pub mod content;
 mod context;
 mod hook;
@@ -14,6 +15,7 @@ mod project;
 mod release;
 mod template;
 
+pub use build::{Build, BuildSecret, Concealed, NamedContext, SecretSource, Ulimit};
 pub use context::{
     Artifacts, Confirm, Context, Defaults, Destructive, Host, HostKeyCheck, Origin, Ports, Proxy,
     Safety, SafetyLevel, Ssh, Tls, Upstreams,
@@ -26,7 +28,7 @@ pub use names::{
 };
 pub use observed::{Claim, ContainerObserved, HostObserved, Observed, RunState, Store};
 pub use project::{
-    Build, Condition, Dependency, FileMount, Ingress, MountKind, NamedNetwork, NamedVolume,
+    Condition, Dependency, FileMount, Ingress, MountKind, NamedNetwork, NamedVolume,
     NetworkAttachment, Placement, PortPublication, Project, Service, ServiceMount, UpdateOrder,
 };
 pub use release::{

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Hook, ProjectName, ServiceName, Template, Tls};
+use super::{Build, Hook, ProjectName, ServiceName, Template, Tls};
 
 /// A loaded project: what the planner and the builder need, typed.
 ///
@@ -78,37 +78,6 @@ pub struct Service {
     /// `pre_stop:`, run in each container right before it is stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pre_stop: Vec<Hook>,
-}
-
-/// `build:`. Paths are absolute.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Build {
-    /// The context folder, or a URL.
-    pub context: String,
-    /// Relative to the context or absolute.
-    pub dockerfile: Option<String>,
-    /// The Dockerfile's text.
-    pub dockerfile_inline: Option<String>,
-    /// Build arguments; none: taken from the environment.
-    pub args: IndexMap<String, Option<String>>,
-    /// The stage to build.
-    pub target: Option<String>,
-    /// Image labels.
-    pub labels: IndexMap<String, String>,
-    /// `--network`.
-    pub network: Option<String>,
-    /// Extra tags.
-    pub tags: Vec<String>,
-    /// Pull base images always.
-    pub pull: bool,
-    /// Ignore the build cache.
-    pub no_cache: bool,
-    /// `cache_from`.
-    pub cache_from: Vec<String>,
-    /// `platforms`.
-    pub platforms: Vec<String>,
-    /// `host:ip` pairs.
-    pub extra_hosts: Vec<String>,
 }
 
 /// `x-placement` (spec §8.3).

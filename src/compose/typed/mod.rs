@@ -123,7 +123,7 @@ fn service(
     Ok(Service {
         name: name.clone(),
         image: string(&tree["image"]),
-        build: build::read(&tree["build"]),
+        build: build::read(key, &tree["build"], input)?,
         platform: string(&tree["platform"]),
         replicas,
         placement: extensions::placement(key, node)?,

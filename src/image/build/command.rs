@@ -1,174 +1,142 @@
-//! The arguments of `docker build`, as data. No shell sees them.
+//! The arguments of a build, as data. No shell sees them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use super::choose::Builder;
+use super::secrets;
 use crate::image::source;
-use crate::model::{Build, ServiceName};
+use crate::model::{Build, NamedContext, ServiceName};
 
-/// One `docker build`.
+/// One run of `docker buildx build` or `docker build`.
 pub(super) struct Invocation<'a> {
-    pub(super) service: &'a ServiceName,
     pub(super) build: &'a Build,
     pub(super) reference: &'a str,
     pub(super) platform: Option<&'a str>,
-    pub(super) buildkit: bool,
+    pub(super) builder: Builder,
     /// Where docker writes the image's identifier.
     pub(super) iidfile: &'a Path,
+    /// What the images of other services are called, for `additional_contexts`.
+    pub(super) image_of: &'a dyn Fn(&ServiceName) -> String,
 }
 
 impl Invocation<'_> {
     /// Everything after `docker`.
-    ///
-    /// # Errors
-    /// A key needs BuildKit and only the classic builder is there.
-    pub(super) fn arguments(&self) -> Result<Vec<OsString>> {
+    pub(super) fn arguments(&self) -> Vec<OsString> {
         let build = self.build;
-        if !self.buildkit
-            && let Some(key) = needs_buildkit(build)
-        {
-            return Err(Error::user(format!(
-                "`build.{key}` of service `{}` needs BuildKit, and this machine's `docker` has \
-                 only the classic builder",
-                self.service
-            ))
-            .hint("install the `docker-buildx` plugin"));
-        }
-        let mut arguments: Vec<OsString> = vec!["build".into()];
-        if self.buildkit {
-            arguments.extend(["--progress=plain".into(), "--load".into()]);
-        }
-        // `--name=value` in one piece: a value that starts with `-` stays a value.
-        let mut flag = |name: &str, value: &std::ffi::OsStr| {
-            let mut whole = OsString::from(format!("--{name}="));
-            whole.push(value);
-            arguments.push(whole);
-        };
-        flag("iidfile", self.iidfile.as_os_str());
-        flag("tag", self.reference.as_ref());
-        for tag in &build.tags {
-            flag("tag", tag.as_ref());
-        }
+        let mut flags = Flags(match self.builder {
+            Builder::BuildKit => ["buildx", "build", "--progress=plain", "--load"]
+                .map(OsString::from)
+                .to_vec(),
+            Builder::Classic => vec!["build".into()],
+        });
+        flags.add("iidfile", self.iidfile);
+        flags.add("tag", self.reference);
+        flags.all("tag", &build.tags);
         match (&build.dockerfile_inline, source::dockerfile(build)) {
-            (Some(_), _) => flag("file", "-".as_ref()),
-            (None, Some(path)) => flag("file", path.as_os_str()),
+            (Some(_), _) => flags.add("file", "-"),
+            (None, Some(path)) => flags.add("file", path),
             // The engine looks for it in what it fetches.
-            (None, None) => {
-                if let Some(name) = &build.dockerfile {
-                    flag("file", name.as_ref());
-                }
-            }
+            (None, None) => flags.add_some("file", build.dockerfile.as_deref()),
         }
         for (name, value) in &build.args {
             match value {
-                Some(value) if !is_secret(name) => {
-                    flag("build-arg", format!("{name}={value}").as_ref());
+                Some(value) if !secrets::is_secret(name) => {
+                    flags.add("build-arg", format!("{name}={value}"));
                 }
                 // docker takes the value from its environment.
-                _ => flag("build-arg", name.as_ref()),
+                _ => flags.add("build-arg", name),
             }
         }
         for (name, value) in &build.labels {
-            flag("label", format!("{name}={value}").as_ref());
+            flags.add("label", format!("{name}={value}"));
         }
-        for (name, value) in [
-            ("target", build.target.as_deref()),
-            ("network", build.network.as_deref()),
-            ("platform", self.platform),
-        ] {
-            if let Some(value) = value {
-                flag(name, value.as_ref());
-            }
-        }
-        for host in &build.extra_hosts {
-            flag("add-host", host.as_ref());
-        }
-        for image in &build.cache_from {
-            flag("cache-from", image.as_ref());
+        flags.add_some("target", build.target.as_deref());
+        flags.add_some("network", build.network.as_deref());
+        flags.add_some("platform", self.platform);
+        flags.all("add-host", &build.extra_hosts);
+        flags.all("cache-from", &build.cache_from);
+        flags.add_some("shm-size", build.shm_size.map(|size| size.to_string()));
+        for (name, limit) in &build.ulimits {
+            flags.add("ulimit", format!("{name}={}:{}", limit.soft, limit.hard));
         }
         for (name, set) in [("pull", build.pull), ("no-cache", build.no_cache)] {
-            if set {
-                flag(name, "true".as_ref());
-            }
+            flags.add_some(name, set.then_some("true"));
         }
+        match self.builder {
+            Builder::BuildKit => self.buildkit(&mut flags),
+            Builder::Classic => flags.add_some("isolation", build.isolation.as_deref()),
+        }
+        let mut arguments = flags.0;
         arguments.extend(["--".into(), build.context.clone().into()]);
-        Ok(arguments)
+        arguments
     }
 
-    /// Arguments that look secret, for docker's environment, where no list of processes shows them.
-    pub(super) fn secrets(&self) -> Vec<(&str, &str)> {
-        self.build
-            .args
-            .iter()
-            .filter(|(name, _)| is_secret(name))
-            .filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
-            .collect()
-    }
-
-    /// Texts that must not be shown when the build prints them.
-    pub(super) fn hidden(&self) -> Vec<String> {
-        let from_environment = |name: &String| std::env::var(name).ok();
-        self.build
-            .args
-            .iter()
-            .filter(|(name, _)| is_secret(name))
-            .filter_map(|(name, value)| value.clone().or_else(|| from_environment(name)))
-            // Shorter ones would blot out half of the output and are no secrets.
-            .filter(|value| value.len() >= 4)
-            .collect()
+    /// What the classic builder does not know.
+    fn buildkit(&self, flags: &mut Flags) {
+        let build = self.build;
+        for (name, context) in &build.contexts {
+            let value = match context {
+                NamedContext::Folder(path) => path.display().to_string(),
+                NamedContext::Service(service) => {
+                    format!("docker-image://{}", (self.image_of)(service))
+                }
+                NamedContext::Fetched(address) => address.clone(),
+            };
+            flags.add("build-context", format!("{name}={value}"));
+        }
+        for (number, secret) in build.secrets.iter().enumerate() {
+            flags.add("secret", secrets::argument(number, secret));
+        }
+        flags.all("ssh", &build.ssh);
+        flags.all("cache-to", &build.cache_to);
+        flags.all("allow", &build.entitlements);
+        let insecure = "security.insecure";
+        if build.privileged && !build.entitlements.iter().any(|one| one == insecure) {
+            flags.add("allow", insecure);
+        }
     }
 }
 
-/// Whether an argument's name says that its value is a secret.
-fn is_secret(name: &str) -> bool {
-    // Docker's own variables are settings; in its environment they would mean something else.
-    if name.starts_with("DOCKER_") || name.starts_with("BUILDX_") || name.starts_with("BUILDKIT_") {
-        return false;
-    }
-    let name = name.to_ascii_lowercase();
-    [
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "passphrase",
-        "credential",
-        "apikey",
-        "api_key",
-        "private_key",
-        "access_key",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
-}
+struct Flags(Vec<OsString>);
 
-fn needs_buildkit(build: &Build) -> Option<&'static str> {
-    if build.cache_from.iter().any(|from| from.contains("type=")) {
-        return Some("cache_from");
+impl Flags {
+    /// `--name=value` in one piece: a value that starts with `-` stays a value.
+    fn add(&mut self, name: &str, value: impl AsRef<OsStr>) {
+        let mut whole = OsString::from(format!("--{name}="));
+        whole.push(value);
+        self.0.push(whole);
     }
-    (build.platforms.len() > 1).then_some("platforms")
+
+    fn add_some(&mut self, name: &str, value: Option<impl AsRef<OsStr>>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
+
+    fn all(&mut self, name: &str, values: &[String]) {
+        for value in values {
+            self.add(name, value);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{BuildSecret, SecretSource, Ulimit};
 
-    fn arguments(build: &Build, buildkit: bool) -> Result<Vec<String>> {
-        let service = "web".parse().unwrap();
+    fn arguments(build: &Build, builder: Builder) -> Vec<String> {
         let invocation = Invocation {
-            service: &service,
             build,
             reference: "shop-web",
             platform: None,
-            buildkit,
+            builder,
             iidfile: Path::new("/t/iid"),
+            image_of: &|service| format!("shop-{service}"),
         };
-        let arguments = invocation.arguments()?;
-        Ok(arguments
-            .into_iter()
-            .map(|argument| argument.into_string().unwrap())
-            .collect())
+        let arguments = invocation.arguments().into_iter();
+        arguments.map(|one| one.into_string().unwrap()).collect()
     }
 
     fn app() -> Build {
@@ -180,17 +148,16 @@ mod tests {
 
     #[test]
     fn a_plain_build_is_short() {
-        let classic = arguments(&app(), false).unwrap().join(" ");
-        assert_eq!(
-            classic,
-            "build --iidfile=/t/iid --tag=shop-web --file=/src/app/Dockerfile -- /src/app"
-        );
-        let buildkit = arguments(&app(), true).unwrap();
-        assert_eq!(buildkit[1..3], ["--progress=plain", "--load"]);
+        let classic = arguments(&app(), Builder::Classic).join(" ");
+        let common = "--iidfile=/t/iid --tag=shop-web --file=/src/app/Dockerfile -- /src/app";
+        assert_eq!(classic, format!("build {common}"));
+        let buildkit = arguments(&app(), Builder::BuildKit).join(" ");
+        let wanted = format!("buildx build --progress=plain --load {common}");
+        assert_eq!(buildkit, wanted);
     }
 
     #[test]
-    fn every_key_has_its_flag() {
+    fn every_key_of_both_builders_has_its_flag() {
         let mut build = app();
         build.dockerfile = Some("/elsewhere/Dockerfile".into());
         build.args.insert("A".into(), Some("x y; $(id)".into()));
@@ -201,79 +168,113 @@ mod tests {
         build.extra_hosts = vec!["a:1.2.3.4".into()];
         build.cache_from = vec!["app:cache".into()];
         build.tags = vec!["app:2".into()];
+        build.shm_size = Some(64 << 20);
+        let limit = |soft, hard| Ulimit { soft, hard };
+        build.ulimits = [
+            ("nofile".into(), limit(1, 2)),
+            ("nproc".into(), limit(-1, -1)),
+        ]
+        .into();
         build.pull = true;
         build.no_cache = true;
-        let all = arguments(&build, false).unwrap();
+        let shared = [
+            "--tag=shop-web",
+            "--tag=app:2",
+            "--file=/elsewhere/Dockerfile",
+            "--build-arg=A=x y; $(id)",
+            "--build-arg=B",
+            "--label=l=v=w",
+            "--target=-t",
+            "--network=host",
+            "--add-host=a:1.2.3.4",
+            "--cache-from=app:cache",
+            "--shm-size=67108864",
+            "--ulimit=nofile=1:2",
+            "--ulimit=nproc=-1:-1",
+            "--pull=true",
+            "--no-cache=true",
+        ];
+        build.isolation = Some("default".into());
+        let classic = arguments(&build, Builder::Classic);
+        assert_eq!(classic[2..17], shared);
+        assert_eq!(classic[17..], ["--isolation=default", "--", "/src/app"]);
+        let buildkit = arguments(&build, Builder::BuildKit);
+        assert_eq!(buildkit[5..20], shared);
+        assert_eq!(buildkit[20..], ["--", "/src/app"]);
+    }
+
+    #[test]
+    fn every_key_of_buildkit_has_its_flag() {
+        let mut build = app();
+        let service = "base".parse().unwrap();
+        build.contexts = [
+            ("res".into(), NamedContext::Folder("/r e s".into())),
+            ("svc".into(), NamedContext::Service(service)),
+            (
+                "img".into(),
+                NamedContext::Fetched("docker-image://alpine".into()),
+            ),
+        ]
+        .into();
+        build.secrets = vec![BuildSecret {
+            id: "token".into(),
+            source: SecretSource::Content("hunter2".to_owned().into()),
+        }];
+        build.ssh = vec!["default".into(), "key=/k".into()];
+        build.cache_to = vec!["type=inline".into()];
+        build.entitlements = vec!["network.host".into()];
+        build.privileged = true;
+        let all = arguments(&build, Builder::BuildKit);
         assert_eq!(
-            all[2..],
+            all[7..],
             [
-                "--tag=shop-web",
-                "--tag=app:2",
-                "--file=/elsewhere/Dockerfile",
-                "--build-arg=A=x y; $(id)",
-                "--build-arg=B",
-                "--label=l=v=w",
-                "--target=-t",
-                "--network=host",
-                "--add-host=a:1.2.3.4",
-                "--cache-from=app:cache",
-                "--pull=true",
-                "--no-cache=true",
+                "--build-context=res=/r e s",
+                "--build-context=svc=docker-image://shop-base",
+                "--build-context=img=docker-image://alpine",
+                "--secret=id=token,env=WEBPODS_BUILD_SECRET_0",
+                "--ssh=default",
+                "--ssh=key=/k",
+                "--cache-to=type=inline",
+                "--allow=network.host",
+                "--allow=security.insecure",
                 "--",
                 "/src/app",
             ]
         );
+        assert!(!all.iter().any(|argument| argument.contains("hunter2")));
     }
 
     #[test]
-    fn secrets_travel_in_the_environment() {
+    fn secret_arguments_are_named_only() {
         let mut build = app();
         build.args.insert("NPM_TOKEN".into(), Some("s3cret".into()));
         build
             .args
             .insert("DOCKER_TOKEN".into(), Some("plain".into()));
-        let all = arguments(&build, false).unwrap();
+        let all = arguments(&build, Builder::Classic);
         assert!(all.contains(&"--build-arg=NPM_TOKEN".to_owned()));
         assert!(all.contains(&"--build-arg=DOCKER_TOKEN=plain".to_owned()));
-        let service = "web".parse().unwrap();
-        let invocation = Invocation {
-            service: &service,
-            build: &build,
-            reference: "",
-            platform: None,
-            buildkit: false,
-            iidfile: Path::new(""),
-        };
-        assert_eq!(invocation.secrets(), [("NPM_TOKEN", "s3cret")]);
-        assert_eq!(invocation.hidden(), ["s3cret"]);
+        let environment = secrets::environment(&build);
+        assert_eq!(environment, [("NPM_TOKEN".to_owned(), "s3cret".to_owned())]);
     }
 
     #[test]
     fn an_inline_dockerfile_is_read_from_standard_input() {
         let mut build = app();
         build.dockerfile_inline = Some("FROM scratch".into());
-        assert!(
-            arguments(&build, false)
-                .unwrap()
-                .contains(&"--file=-".to_owned())
-        );
+        let all = arguments(&build, Builder::Classic);
+        assert!(all.contains(&"--file=-".to_owned()));
     }
 
     #[test]
     fn a_remote_context_is_passed_on() {
         let mut build = app();
         build.context = "https://example.com/a.git#main".to_owned();
-        let all = arguments(&build, false).unwrap();
+        let all = arguments(&build, Builder::Classic);
         assert!(!all.iter().any(|argument| argument.starts_with("--file")));
         assert_eq!(all.last().unwrap(), "https://example.com/a.git#main");
-    }
-
-    #[test]
-    fn keys_that_need_buildkit_are_refused_by_name_without_it() {
-        let mut build = app();
-        build.cache_from = vec!["type=registry,ref=app".into()];
-        let error = arguments(&build, false).unwrap_err();
-        assert!(error.message().contains("`build.cache_from`"), "{error}");
-        assert!(arguments(&build, true).is_ok());
+        build.dockerfile = Some("Dockerfile".to_owned());
+        let all = arguments(&build, Builder::Classic);
+        assert!(all.contains(&"--file=Dockerfile".to_owned()));
     }
 }

@@ -1,8 +1,10 @@
-//! Builds with the local engine through the `docker` command: BuildKit where it is installed, the
-//! classic builder otherwise.
+//! Builds with the local engine through the `docker` command: BuildKit where its plugin is
+//! installed, the classic builder otherwise.
 
+mod choose;
 mod command;
 mod output;
+mod secrets;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,18 +12,31 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use self::choose::{Asked, Builder, Choice};
 use self::command::Invocation;
 pub(super) use self::output::follow;
 use crate::error::{Error, Explain, Result};
 use crate::event::Events;
-use crate::model::{Build, Service};
+use crate::model::{Build, ServiceName};
 
 /// The `docker` command of this machine, talking to one engine.
 #[derive(Debug, Clone)]
 pub(super) struct Docker {
     program: PathBuf,
     socket: PathBuf,
-    buildkit: bool,
+    choice: Choice,
+}
+
+/// One image to build.
+pub(super) struct Order<'a> {
+    pub(super) service: &'a ServiceName,
+    pub(super) build: &'a Build,
+    /// What it is called.
+    pub(super) reference: &'a str,
+    /// The platform to ask for; none: the engine's own.
+    pub(super) platform: Option<&'a str>,
+    /// What the images of other services are called.
+    pub(super) image_of: &'a (dyn Fn(&ServiceName) -> String + Sync),
 }
 
 impl Docker {
@@ -30,14 +45,15 @@ impl Docker {
         let mut docker = Self {
             program: "docker".into(),
             socket: socket.to_owned(),
-            buildkit: false,
+            choice: Choice {
+                plugin: false,
+                asked: Asked::read(std::env::var_os("DOCKER_BUILDKIT").as_deref()),
+            },
         };
-        // docker itself reads the variable; here it only decides which flags it understands.
-        let wanted = std::env::var_os("DOCKER_BUILDKIT").is_none_or(|value| value != "0");
         let mut version = docker.command();
         version.args(["buildx", "version"]).stdin(Stdio::null());
         match version.output().await {
-            Ok(output) => docker.buildkit = wanted && output.status.success(),
+            Ok(output) => docker.choice.plugin = output.status.success(),
             Err(_) => return None,
         }
         Some(docker)
@@ -58,64 +74,77 @@ impl Docker {
         command
     }
 
-    /// Builds a service's image, tagged `reference`, and returns the identifier the engine gave it.
+    /// Which builder makes the image, and that it can be given all it needs.
     ///
     /// # Errors
-    /// The build fails; its last lines are the cause. A key needs BuildKit, which is not there.
-    pub(super) async fn build(
-        &self,
-        service: &Service,
-        build: &Build,
-        reference: &str,
-        platform: Option<&str>,
-        events: &Events,
-    ) -> Result<String> {
+    /// A key needs a builder that is not here; a secret cannot be given.
+    fn builder(&self, order: &Order<'_>) -> Result<Builder> {
+        let builder = self
+            .choice
+            .builder(order.service, order.build, order.platform)?;
+        secrets::check(order.service, order.build)?;
+        Ok(builder)
+    }
+
+    /// Makes sure that all of these can be built, before the first one is.
+    ///
+    /// # Errors
+    /// What stands in the way, for every image at once.
+    pub(super) fn check<'a>(&self, orders: impl IntoIterator<Item = Order<'a>>) -> Result<()> {
+        let mut refusals: Vec<Error> = orders
+            .into_iter()
+            .filter_map(|order| self.builder(&order).err())
+            .collect();
+        if refusals.len() < 2 {
+            return refusals.pop().map_or(Ok(()), Err);
+        }
+        let mut error = Error::user(format!("{} services cannot be built", refusals.len()));
+        let mut hints = Vec::new();
+        for refusal in refusals {
+            error = error.cause(refusal.message());
+            for hint in refusal.hints() {
+                if !hints.contains(hint) {
+                    hints.push(hint.clone());
+                }
+            }
+        }
+        Err(hints.into_iter().fold(error, Error::hint))
+    }
+
+    /// Builds an image and returns the identifier the engine gave it.
+    ///
+    /// # Errors
+    /// The build fails; its last lines are the cause. What [`Docker::check`] refuses.
+    pub(super) async fn build(&self, order: &Order<'_>, events: &Events) -> Result<String> {
+        let service = order.service;
         let folder = tempfile::tempdir().explain(|| "no temporary folder can be made")?;
         let iidfile = folder.path().join("iid");
+        let builder = self.builder(order)?;
         let invocation = Invocation {
-            service: &service.name,
-            build,
-            reference,
-            platform,
-            buildkit: self.buildkit,
+            build: order.build,
+            reference: order.reference,
+            platform: order.platform,
+            builder,
             iidfile: &iidfile,
+            image_of: order.image_of,
         };
         let mut command = self.command();
-        command.args(invocation.arguments()?);
-        command.envs(invocation.secrets());
-        let inline = build.dockerfile_inline.as_deref();
+        command.args(invocation.arguments());
+        if builder == Builder::Classic {
+            // Without the plugin this is what docker does anyway.
+            command.env("DOCKER_BUILDKIT", "0");
+        }
+        command.envs(secrets::environment(order.build));
+        let inline = order.build.dockerfile_inline.as_deref();
+        let hidden = secrets::hidden(order.build);
         let done = self
-            .run(
-                command,
-                service.name.as_str(),
-                inline,
-                &invocation.hidden(),
-                events,
-            )
+            .run(command, service.as_str(), inline, &hidden, events)
             .await?;
         if let Err(lines) = done {
-            let text = lines.join("\n");
-            let failed = Error::user(format!("the build of service `{}` failed", service.name));
-            let failed = if lines.is_empty() {
-                failed
-            } else {
-                failed.cause(text.clone())
-            };
-            return Err(if text.contains("requires BuildKit") {
-                failed.hint("install the `docker-buildx` plugin, which brings BuildKit")
-            } else {
-                failed.hint(format!(
-                    "`webpods build {}` shows the whole output again",
-                    service.name
-                ))
-            });
+            return Err(failed(service, &lines));
         }
-        let id = std::fs::read_to_string(&iidfile).explain(|| {
-            format!(
-                "the build of service `{}` did not say what it made",
-                service.name
-            )
-        })?;
+        let id = std::fs::read_to_string(&iidfile)
+            .explain(|| format!("the build of service `{service}` did not say what it made"))?;
         Ok(id.trim().to_owned())
     }
 
@@ -176,4 +205,31 @@ impl Docker {
             .explain(|| format!("`{}` cannot be waited for", self.program.display()))?;
         Ok(if status.success() { Ok(()) } else { Err(lines) })
     }
+}
+
+/// A build that ended badly, with its last lines and what they mean.
+fn failed(service: &ServiceName, lines: &[String]) -> Error {
+    let text = lines.join("\n");
+    let mut failed = Error::user(format!("the build of service `{service}` failed"));
+    if !lines.is_empty() {
+        failed = failed.cause(text.clone());
+    }
+    let said = |words: &str| text.contains(words);
+    failed.hint(if said("requires BuildKit") {
+        "install the `docker buildx` plugin, which brings BuildKit".to_owned()
+    } else if said("moby.buildkit.frontend.contexts") {
+        "`build.additional_contexts` needs Docker 23 or newer on this machine, or a builder of its \
+         own: `docker buildx create --use`"
+            .to_owned()
+    } else if said("is not supported for the docker driver") {
+        "Docker's own builder cannot do that: use one of its own (`docker buildx create --use`), \
+         or switch Docker to the containerd image store"
+            .to_owned()
+    } else if said("is not allowed by build daemon configuration") {
+        "allow it in `builder.entitlements` of Docker's `daemon.json`, or use a builder of its own: \
+         `docker buildx create --use --buildkitd-flags '--allow-insecure-entitlement …'`"
+            .to_owned()
+    } else {
+        format!("`webpods build {service}` shows the whole output again")
+    })
 }

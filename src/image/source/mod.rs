@@ -1,23 +1,25 @@
 //! The fingerprint of a service's build inputs: the same source is not built twice.
 
+mod folder;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::Store;
-use super::hash;
-use super::ignore::Ignore;
-use super::stat_cache::StatCache;
+use self::folder::{Entry, files};
+use super::{Store, survey};
 use crate::error::{Error, Result};
-use crate::model::{Build, Digest, Service, ServiceName};
+use crate::model::{
+    Build, BuildSecret, Digest, NamedContext, Project, SecretSource, Service, ServiceName, Ulimit,
+};
 
-/// Everything that decides what a build makes. Cache settings (`pull`, `no_cache`, `cache_from`)
-/// and extra tags are left out: they do not change what is asked for.
+/// Everything that decides what a build makes. Cache settings (`pull`, `no_cache`, `cache_from`,
+/// `cache_to`) and extra tags are left out: they do not change what is asked for. So are the
+/// contents of secrets and ssh keys: a build uses them and does not keep them, and a token that is
+/// another one in every CI job would make every job build.
 #[derive(Serialize)]
 struct Inputs<'a> {
     version: u32,
@@ -30,6 +32,13 @@ struct Inputs<'a> {
     extra_hosts: &'a [String],
     platform: Option<&'a str>,
     platforms: &'a [String],
+    contexts: BTreeMap<&'a str, Context>,
+    secrets: BTreeMap<&'a str, String>,
+    shm_size: Option<u64>,
+    ulimits: BTreeMap<&'a str, Ulimit>,
+    entitlements: &'a [String],
+    privileged: bool,
+    isolation: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -39,14 +48,137 @@ enum Context {
     Remote(String),
     /// Path → entry, for everything that `.dockerignore` leaves in.
     Files(BTreeMap<String, Entry>),
+    /// The image of another service: its source's fingerprint.
+    Image(Digest),
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Entry {
-    Folder { mode: u32 },
-    File { mode: u32, digest: Digest },
-    Link { target: String },
+/// The fingerprint of the source of `service`, which has a build.
+///
+/// # Errors
+/// A context or the Dockerfile is missing, or a file of a context cannot be read; services are
+/// built from each other in a circle.
+pub(super) fn of(store: &Store, project: &Project, service: &Service) -> Result<Digest> {
+    below(store, project, service, &mut Vec::new())
+}
+
+fn below<'a>(
+    store: &Store,
+    project: &'a Project,
+    service: &'a Service,
+    above: &mut Vec<&'a ServiceName>,
+) -> Result<Digest> {
+    let Some(build) = &service.build else {
+        return Ok(Digest::of(survey::reference(project, service)?.as_bytes()));
+    };
+    if above.contains(&&service.name) {
+        return Err(Error::user(format!(
+            "the image of service `{}` is built from itself",
+            service.name
+        ))
+        .hint("remove one `service:` from `build.additional_contexts`"));
+    }
+    above.push(&service.name);
+    let others = build.contexts.values().filter_map(|context| match context {
+        NamedContext::Service(other) => Some(other),
+        _ => None,
+    });
+    let mut images = BTreeMap::new();
+    for other in others {
+        let Some(found) = project.services.get(other) else {
+            return Err(Error::user(format!(
+                "service `{}` is built from the image of service `{other}`, which is not active",
+                service.name
+            ))
+            .hint("activate its profile with `--profile`"));
+        };
+        images.insert(other, below(store, project, found, above)?);
+    }
+    above.pop();
+    fingerprint(store, service, build, &images, |name| {
+        std::env::var(name).ok()
+    })
+}
+
+/// The fingerprint of `service`'s build. `images` are the sources of the services it is built
+/// from, `environment` gives the value of arguments without one.
+fn fingerprint(
+    store: &Store,
+    service: &Service,
+    build: &Build,
+    images: &BTreeMap<&ServiceName, Digest>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<Digest> {
+    let context = if is_remote(&build.context) {
+        Context::Remote(build.context.clone())
+    } else {
+        let root = Path::new(&build.context);
+        Context::Files(files(store, &service.name, root, dockerfile(build))?)
+    };
+    let dockerfile = match (&build.dockerfile_inline, dockerfile(build)) {
+        (Some(text), _) => Some(Digest::of(text.as_bytes())),
+        (None, Some(path)) => Some(dockerfile_digest(&service.name, &path)?),
+        (None, None) => build
+            .dockerfile
+            .as_ref()
+            .map(|name| Digest::of(name.as_bytes())),
+    };
+    let mut contexts = BTreeMap::new();
+    for (name, context) in &build.contexts {
+        let context = match context {
+            NamedContext::Folder(root) => Context::Files(files(store, &service.name, root, None)?),
+            NamedContext::Fetched(address) => Context::Remote(address.clone()),
+            NamedContext::Service(other) => match images.get(other) {
+                Some(source) => Context::Image(source.clone()),
+                None => Context::Remote(other.to_string()),
+            },
+        };
+        contexts.insert(name.as_str(), context);
+    }
+    let args = build.args.iter().map(|(name, value)| {
+        let value = value.clone().or_else(|| environment(name));
+        (name.as_str(), value)
+    });
+    let labels = build.labels.iter();
+    let inputs = Inputs {
+        version: 2,
+        context,
+        dockerfile,
+        args: args.collect(),
+        target: build.target.as_deref(),
+        labels: labels.map(|(k, v)| (k.as_str(), v.as_str())).collect(),
+        network: build.network.as_deref(),
+        extra_hosts: &build.extra_hosts,
+        platform: service.platform.as_deref(),
+        platforms: &build.platforms,
+        contexts,
+        secrets: build.secrets.iter().map(identity).collect(),
+        shm_size: build.shm_size,
+        ulimits: build
+            .ulimits
+            .iter()
+            .map(|(name, limit)| (name.as_str(), *limit))
+            .collect(),
+        entitlements: &build.entitlements,
+        privileged: build.privileged,
+        isolation: build.isolation.as_deref(),
+    };
+    let json = serde_json::to_vec(&inputs)
+        .map_err(|error| Error::user("the build's inputs cannot be described").cause(error))?;
+    Ok(Digest::of(&json))
+}
+
+/// What a secret is called and where it comes from; a folder's place on this machine is no part
+/// of it.
+fn identity(secret: &BuildSecret) -> (&str, String) {
+    let source = match &secret.source {
+        SecretSource::File(path) => format!(
+            "file {}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        ),
+        SecretSource::Variable(name, _) => format!("variable {name}"),
+        SecretSource::Content(_) => "content".to_owned(),
+    };
+    (&secret.id, source)
 }
 
 /// Whether the engine fetches the context itself.
@@ -72,57 +204,6 @@ pub(super) fn dockerfile(build: &Build) -> Option<PathBuf> {
     Some(Path::new(&build.context).join(name))
 }
 
-/// The fingerprint of `service`'s build. `environment` gives the value of arguments without one.
-///
-/// # Errors
-/// The context or the Dockerfile is missing, or a file of the context cannot be read.
-pub(super) fn fingerprint(
-    store: &Store,
-    service: &Service,
-    build: &Build,
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<Digest> {
-    let context = if is_remote(&build.context) {
-        Context::Remote(build.context.clone())
-    } else {
-        Context::Files(files(store, &service.name, build)?)
-    };
-    let dockerfile = match (&build.dockerfile_inline, dockerfile(build)) {
-        (Some(text), _) => Some(Digest::of(text.as_bytes())),
-        (None, Some(path)) => Some(dockerfile_digest(&service.name, &path)?),
-        (None, None) => build
-            .dockerfile
-            .as_ref()
-            .map(|name| Digest::of(name.as_bytes())),
-    };
-    let inputs = Inputs {
-        version: 1,
-        context,
-        dockerfile,
-        args: build
-            .args
-            .iter()
-            .map(|(name, value)| {
-                let value = value.clone().or_else(|| environment(name));
-                (name.as_str(), value)
-            })
-            .collect(),
-        target: build.target.as_deref(),
-        labels: build
-            .labels
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect(),
-        network: build.network.as_deref(),
-        extra_hosts: &build.extra_hosts,
-        platform: service.platform.as_deref(),
-        platforms: &build.platforms,
-    };
-    let json = serde_json::to_vec(&inputs)
-        .map_err(|error| Error::user("the build's inputs cannot be described").cause(error))?;
-    Ok(Digest::of(&json))
-}
-
 fn dockerfile_digest(service: &ServiceName, path: &Path) -> Result<Digest> {
     match fs::read(path) {
         Ok(bytes) => Ok(Digest::of(&bytes)),
@@ -136,156 +217,6 @@ fn dockerfile_digest(service: &ServiceName, path: &Path) -> Result<Digest> {
             path.display()
         ))
         .cause(error)),
-    }
-}
-
-fn files(store: &Store, service: &ServiceName, build: &Build) -> Result<BTreeMap<String, Entry>> {
-    let root = Path::new(&build.context);
-    match fs::metadata(root) {
-        Ok(found) if found.is_dir() => {}
-        Ok(_) => {
-            return Err(Error::user(format!(
-                "the build context `{}` of service `{service}` is not a folder",
-                root.display()
-            )));
-        }
-        Err(error) => {
-            return Err(Error::user(format!(
-                "the build context `{}` of service `{service}` cannot be read",
-                root.display()
-            ))
-            .cause(error)
-            .hint("set `build.context` to the folder that holds the source"));
-        }
-    }
-    let mut walk = Walk {
-        service,
-        root,
-        ignores: ignores(root, build)?,
-        cache: StatCache::load(store, root),
-        now: SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX)),
-        entries: BTreeMap::new(),
-    };
-    walk.folder(root, "")?;
-    walk.cache.save(store);
-    Ok(walk.entries)
-}
-
-/// The ignore files that may apply. BuildKit prefers `<Dockerfile>.dockerignore`, the classic
-/// builder knows only `.dockerignore`: what either would send counts.
-fn ignores(root: &Path, build: &Build) -> Result<Vec<Ignore>> {
-    let mut paths = vec![root.join(".dockerignore")];
-    if let Some(mut own) = dockerfile(build).map(PathBuf::into_os_string) {
-        own.push(".dockerignore");
-        paths.push(own.into());
-    }
-    let mut found = Vec::new();
-    for path in paths {
-        match fs::read(&path) {
-            Ok(bytes) => found.push(Ignore::parse(&String::from_utf8_lossy(&bytes))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(
-                    Error::user(format!("`{}` cannot be read", path.display())).cause(error)
-                );
-            }
-        }
-    }
-    Ok(found)
-}
-
-struct Walk<'a> {
-    service: &'a ServiceName,
-    root: &'a Path,
-    ignores: Vec<Ignore>,
-    cache: StatCache,
-    now: i64,
-    entries: BTreeMap<String, Entry>,
-}
-
-impl Walk<'_> {
-    fn folder(&mut self, path: &Path, name: &str) -> Result<()> {
-        let unreadable = |error: io::Error| self.unreadable(path, &error);
-        let entries = fs::read_dir(path)
-            .map_err(unreadable)?
-            .collect::<io::Result<Vec<_>>>()
-            .map_err(unreadable)?;
-        for entry in entries {
-            let file = entry.file_name();
-            let file = file.to_str().map_or_else(
-                // Names that differ only in invalid bytes stay apart.
-                || file.as_encoded_bytes().escape_ascii().to_string(),
-                str::to_owned,
-            );
-            let name = if name.is_empty() {
-                file
-            } else {
-                format!("{name}/{file}")
-            };
-            self.entry(&entry.path(), name)?;
-        }
-        Ok(())
-    }
-
-    fn entry(&mut self, path: &Path, name: String) -> Result<()> {
-        let found = fs::symlink_metadata(path).map_err(|error| self.unreadable(path, &error))?;
-        let ignored =
-            !self.ignores.is_empty() && self.ignores.iter().all(|ignore| ignore.ignores(&name));
-        if found.is_dir() {
-            let enter = !ignored || self.ignores.iter().any(Ignore::has_exceptions);
-            if enter {
-                self.folder(path, &name)?;
-            }
-            if !ignored {
-                let mode = found.permissions().mode() & 0o7777;
-                self.entries.insert(name, Entry::Folder { mode });
-            }
-            return Ok(());
-        }
-        if ignored {
-            return Ok(());
-        }
-        let entry = if found.is_symlink() {
-            let target = fs::read_link(path).map_err(|error| self.unreadable(path, &error))?;
-            Entry::Link {
-                target: target.to_string_lossy().into_owned(),
-            }
-        } else if found.is_file() {
-            let digest = if let Some(digest) = self.cache.get(&name, &found) {
-                digest
-            } else {
-                let digest = File::open(path)
-                    .and_then(hash::digest)
-                    .map_err(|error| self.unreadable(path, &error))?;
-                self.cache.set(&name, &found, &digest, self.now);
-                digest
-            };
-            Entry::File {
-                mode: found.mode() & 0o7777,
-                digest,
-            }
-        } else {
-            // Sockets, pipes and devices are not part of what an engine is sent.
-            return Ok(());
-        };
-        self.entries.insert(name, entry);
-        Ok(())
-    }
-
-    fn unreadable(&self, path: &Path, error: &io::Error) -> Error {
-        let name = path.strip_prefix(self.root).unwrap_or(path);
-        Error::user(format!(
-            "`{}` in the build context of service `{}` cannot be read",
-            name.display(),
-            self.service
-        ))
-        .cause(error)
-        .hint(format!(
-            "make it readable, or name it in `{}`",
-            self.root.join(".dockerignore").display()
-        ))
     }
 }
 

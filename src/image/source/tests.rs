@@ -1,6 +1,7 @@
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
+use crate::image::stat_cache::StatCache;
 
 type Change = fn(&mut Fixture);
 
@@ -9,6 +10,8 @@ struct Fixture {
     store: Store,
     root: PathBuf,
     service: Service,
+    base: ServiceName,
+    base_source: Digest,
 }
 
 impl Fixture {
@@ -38,6 +41,8 @@ impl Fixture {
             _folder: folder,
             root,
             service,
+            base: "base".parse().unwrap(),
+            base_source: Digest::of(b"base"),
         }
     }
 
@@ -47,7 +52,8 @@ impl Fixture {
 
     fn try_fingerprint(&self) -> Result<Digest> {
         let build = self.service.build.as_ref().unwrap();
-        fingerprint(&self.store, &self.service, build, |name| {
+        let images = BTreeMap::from([(&self.base, self.base_source.clone())]);
+        fingerprint(&self.store, &self.service, build, &images, |name| {
             (name == "FROM_ENV").then(|| "yes".to_owned())
         })
     }
@@ -75,7 +81,7 @@ fn the_same_source_has_the_same_fingerprint() {
 
 #[test]
 fn every_input_changes_the_fingerprint() {
-    let changes: [(&str, Change); 16] = [
+    let changes: [(&str, Change); 26] = [
         ("content", |f| f.write("src/main.c", "int main")),
         ("same length", |f| f.write("src/main.c", "int mainX")),
         ("a new file", |f| f.write("new", "")),
@@ -112,6 +118,36 @@ fn every_input_changes_the_fingerprint() {
         ("platforms", |f| {
             f.build().platforms = vec!["linux/arm64".into()];
         }),
+        ("an additional folder", |f| {
+            let folder = NamedContext::Folder(f.root.join("src"));
+            f.build().contexts.insert("more".into(), folder);
+        }),
+        ("an additional image", |f| {
+            let image = NamedContext::Fetched("docker-image://alpine".into());
+            f.build().contexts.insert("more".into(), image);
+        }),
+        ("a secret", |f| {
+            f.build().secrets.push(secret("a", "/x/key"));
+        }),
+        ("shm_size", |f| f.build().shm_size = Some(1)),
+        ("a limit", |f| {
+            let limit = Ulimit { soft: 1, hard: 2 };
+            f.build().ulimits.insert("nofile".into(), limit);
+        }),
+        ("an entitlement", |f| {
+            f.build().entitlements = vec!["network.host".into()];
+        }),
+        ("privileged", |f| f.build().privileged = true),
+        ("isolation", |f| {
+            f.build().isolation = Some("default".into());
+        }),
+        ("another service's image", |f| {
+            let base = NamedContext::Service(f.base.clone());
+            f.build().contexts.insert("more".into(), base);
+        }),
+        ("no labels, but a target named so", |f| {
+            f.build().target = Some("labels".into());
+        }),
     ];
     for (what, change) in changes {
         let mut fixture = Fixture::new();
@@ -133,6 +169,8 @@ fn cache_settings_and_ignored_files_do_not_change_it() {
     fixture.build().pull = true;
     fixture.build().cache_from = vec!["x".into()];
     fixture.build().tags = vec!["x:1".into()];
+    fixture.build().cache_to = vec!["type=inline".into()];
+    fixture.build().ssh = vec!["default".into()];
     assert_eq!(fixture.fingerprint(), before);
     fixture.write("keep.log", "kept");
     assert_ne!(fixture.fingerprint(), before);
@@ -148,6 +186,91 @@ fn only_what_no_builder_would_send_is_left_out() {
     assert_eq!(fixture.fingerprint(), before);
     fixture.write("x.b", "");
     assert_ne!(fixture.fingerprint(), before);
+}
+
+fn secret(id: &str, path: &str) -> BuildSecret {
+    BuildSecret {
+        id: id.to_owned(),
+        source: SecretSource::File(path.into()),
+    }
+}
+
+#[test]
+fn a_secret_counts_by_its_name_and_not_by_its_value_or_folder() {
+    let with = |source| {
+        let mut fixture = Fixture::new();
+        let id = "token".to_owned();
+        fixture.build().secrets.push(BuildSecret { id, source });
+        fixture.fingerprint()
+    };
+    let variable = |name: &str, value: &str| {
+        let value = Some(value.to_owned().into());
+        with(SecretSource::Variable(name.to_owned(), value))
+    };
+    assert_eq!(variable("A", "1"), variable("A", "2"));
+    assert_ne!(variable("A", "1"), variable("B", "1"));
+    let file = |path: &str| with(SecretSource::File(path.into()));
+    assert_eq!(file("/home/a/key"), file("/ci/key"));
+    assert_ne!(file("/ci/key"), file("/ci/other"));
+}
+
+#[test]
+fn what_is_in_an_additional_context_counts() {
+    let mut fixture = Fixture::new();
+    let more = fixture.root.with_file_name("more");
+    fs::create_dir(&more).unwrap();
+    fs::write(more.join("a"), "1").unwrap();
+    fs::write(more.join(".dockerignore"), "b").unwrap();
+    let folder = NamedContext::Folder(more.clone());
+    fixture.build().contexts.insert("more".into(), folder);
+    let before = fixture.fingerprint();
+    fs::write(more.join("b"), "ignored").unwrap();
+    assert_eq!(fixture.fingerprint(), before);
+    fs::write(more.join("a"), "2").unwrap();
+    assert_ne!(fixture.fingerprint(), before);
+    fs::remove_dir_all(&more).unwrap();
+    let error = fixture.try_fingerprint().unwrap_err();
+    assert!(error.message().contains("more` of service"), "{error}");
+}
+
+#[test]
+fn the_source_of_an_image_it_is_built_from_counts() {
+    let mut fixture = Fixture::new();
+    let base = NamedContext::Service(fixture.base.clone());
+    fixture.build().contexts.insert("base".into(), base);
+    let before = fixture.fingerprint();
+    fixture.base_source = Digest::of(b"changed");
+    assert_ne!(fixture.fingerprint(), before);
+}
+
+#[test]
+fn services_built_from_each_other_are_refused() {
+    let fixture = Fixture::new();
+    let service = |name: &str, other: &str| {
+        let mut service = fixture.service.clone();
+        service.name = name.parse().unwrap();
+        let other = NamedContext::Service(other.parse().unwrap());
+        let build = service.build.as_mut().unwrap();
+        build.contexts.insert("other".into(), other);
+        (service.name.clone(), service)
+    };
+    let project = |services: Vec<(ServiceName, Service)>| Project {
+        name: "shop".parse().unwrap(),
+        working_dir: fixture.root.clone(),
+        services: services.into_iter().collect(),
+        networks: indexmap::IndexMap::new(),
+        volumes: indexmap::IndexMap::new(),
+        warnings: Vec::new(),
+    };
+    let circle = project(vec![service("a", "b"), service("b", "a")]);
+    let error = of(&fixture.store, &circle, &circle.services["a"]).unwrap_err();
+    assert!(error.message().contains("built from itself"), "{error}");
+    let alone = project(vec![service("a", "b")]);
+    let error = of(&fixture.store, &alone, &alone.services["a"]).unwrap_err();
+    assert!(
+        error.message().contains("`b`, which is not active"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::records::Key;
 use super::{Store, source};
 use crate::docker::{Engine, Found};
 use crate::error::{Error, Result};
-use crate::model::{Build, Digest, Image, ImageState, Project, Service, ServiceName};
+use crate::model::{Digest, Image, ImageState, Project, Service, ServiceName};
 
 /// When services with `build:` are built.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,13 +50,14 @@ impl Store {
         let states = chosen.map(|service| async {
             let asked = Asked {
                 store: self,
+                project,
                 service,
                 reference: reference(project, service)?,
                 recorded: recorded.get(&service.name),
                 local,
             };
             let state = match &service.build {
-                Some(build) => asked.built(build, mode).await?,
+                Some(_) => asked.built(mode).await?,
                 None => asked.pulled().await?,
             };
             Ok::<_, Error>((service.name.clone(), state))
@@ -82,17 +83,20 @@ pub(super) fn reference(project: &Project, service: &Service) -> Result<String> 
 }
 
 /// The fingerprint of a service's source, made on a thread that may block.
-pub(super) async fn fingerprint(store: &Store, service: &Service, build: &Build) -> Result<Digest> {
-    let (store, service, build) = (store.clone(), service.clone(), build.clone());
-    tokio::task::spawn_blocking(move || {
-        source::fingerprint(&store, &service, &build, |name| std::env::var(name).ok())
-    })
-    .await
-    .unwrap_or_else(|error| Err(Error::user("the source cannot be read").cause(error)))
+pub(super) async fn fingerprint(
+    store: &Store,
+    project: &Project,
+    service: &Service,
+) -> Result<Digest> {
+    let (store, project, service) = (store.clone(), project.clone(), service.clone());
+    tokio::task::spawn_blocking(move || source::of(&store, &project, &service))
+        .await
+        .unwrap_or_else(|error| Err(Error::user("the source cannot be read").cause(error)))
 }
 
 struct Asked<'a> {
     store: &'a Store,
+    project: &'a Project,
     service: &'a Service,
     reference: String,
     recorded: Option<&'a Image>,
@@ -100,11 +104,11 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn built(&self, build: &Build, mode: BuildMode) -> Result<ImageState> {
+    async fn built(&self, mode: BuildMode) -> Result<ImageState> {
         if mode == BuildMode::Always {
             return Ok(self.pending(true, "--build"));
         }
-        let fingerprint = fingerprint(self.store, self.service, build).await;
+        let fingerprint = fingerprint(self.store, self.project, self.service).await;
         let fingerprint = match (fingerprint, mode) {
             (Ok(fingerprint), _) => Some(fingerprint),
             // Without a build the source is not needed; a CI job may not even have it.

@@ -2,6 +2,7 @@ use std::fs;
 
 use super::*;
 use crate::image::manifest::tests::image;
+use crate::model::Build;
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -71,8 +72,9 @@ impl Fixture {
 
     async fn source(&self) -> Digest {
         let service = &self.project.services["web"];
-        let build = service.build.as_ref().unwrap();
-        fingerprint(&self.store, service, build).await.unwrap()
+        fingerprint(&self.store, &self.project, service)
+            .await
+            .unwrap()
     }
 
     /// Remembers an image as a build of the present source would.
