@@ -271,7 +271,10 @@ secrets:
     let limits: Vec<_> = build.ulimits.values().map(|u| (u.soft, u.hard)).collect();
     assert_eq!(limits, [(1, 2), (5, 5)]);
     let warnings = loaded.project.warnings.join("\n");
-    assert!(warnings.contains("secrets[2].mode: not carried out"), "{warnings}");
+    assert!(
+        warnings.contains("secrets[2].mode: not carried out"),
+        "{warnings}"
+    );
     assert!(!format!("{:?}", loaded.project).contains("s3cret"));
 
     let external = text.replace("{environment: TOKEN}", "{external: true}");
