@@ -26,21 +26,21 @@ pub(super) fn folders() -> Vec<PathBuf> {
 }
 
 /// Text without the place where the cases happen to lie.
-fn neutral(text: &str, folder: &Path) -> String {
+pub(super) fn neutral(text: &str, folder: &Path) -> String {
     let parent = folder.parent().unwrap().display().to_string();
     text.replace(&folder.display().to_string(), "/case")
         .replace(&parent, "")
 }
 
 /// What came of a case.
-enum Outcome {
+pub(super) enum Outcome {
     /// Accepted: one text for each golden, by its name.
     Printed(Vec<(&'static str, String)>),
     Refused(String),
 }
 
 /// In this process, which is quick.
-fn load(case: &Case, folder: &Path) -> Outcome {
+pub(super) fn load(case: &Case, folder: &Path) -> Outcome {
     let options = case.options(folder);
     let print = |loaded: &Loaded, format| {
         let text = compose::print(loaded, format, !options.no_interpolate);
@@ -127,7 +127,7 @@ fn fault(folder: &Path) -> Option<String> {
 }
 
 /// JSON as a value, YAML to the byte, lists by their lines.
-fn differs(golden: &str, ours: &str, theirs: &str) -> Option<String> {
+pub(super) fn differs(golden: &str, ours: &str, theirs: &str) -> Option<String> {
     let same = match golden {
         "expected.json" => {
             let value = |text: &str| serde_json::from_str::<Value>(text).ok();

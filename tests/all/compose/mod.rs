@@ -1,4 +1,5 @@
-//! Compose files against what Docker Compose v2.40.3 makes of them: `tests/compose/*`.
+//! Compose files against what Docker Compose v2.40.3 makes of them: those of `tests/compose`, and
+//! those that are made up by chance.
 //!
 //! `expected.json`, `expected.yml` and `expected.out` come from the real program
 //! (`tests/compose/regenerate.sh`). Where it refuses a case there is `expected.txt`, which is what

@@ -1,0 +1,2 @@
+DEBUG=1
+ALLOWED_HOSTS=localhost,127.0.0.1
