@@ -72,8 +72,18 @@ impl Logs {
     }
 }
 
-/// Follows everything until Ctrl-C, which ends the following and nothing else.
+/// Follows all services but those with `attach: false` until Ctrl-C, which ends the following and nothing else.
 pub async fn follow_all(app: &App, engine: &Engine) -> Result<()> {
+    let services = &engine.project().await?.services;
+    let attached = || services.values().filter(|service| service.attach);
+    let mut selection = Selection::default();
+    if attached().count() < services.len() {
+        let running = attached().filter(|service| service.replicas > 0);
+        selection.services = running.map(|service| service.name.clone()).collect();
+        if selection.services.is_empty() {
+            return Ok(());
+        }
+    }
     app.report
         .line("following the logs; Ctrl-C stops following, not the containers");
     let options = LogOptions {
@@ -81,7 +91,7 @@ pub async fn follow_all(app: &App, engine: &Engine) -> Result<()> {
         tail: Some(10),
         ..LogOptions::default()
     };
-    show(app, engine, &Selection::default(), options, false).await
+    show(app, engine, &selection, options, false).await
 }
 
 async fn show(

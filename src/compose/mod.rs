@@ -251,6 +251,7 @@ fn run(
     let project = typed::project(&mut typed::Input {
         name,
         folder: &found.folder,
+        files: &found.files,
         model: &model,
         tree: &tree,
         environment,

@@ -29,6 +29,8 @@ impl Labels {
     pub const COMPOSE_NUMBER: &'static str = "com.docker.compose.container-number";
     /// Compose's label for one-off containers.
     pub const COMPOSE_ONEOFF: &'static str = "com.docker.compose.oneoff";
+    /// Compose's label for the image's identifier.
+    pub const COMPOSE_IMAGE: &'static str = "com.docker.compose.image";
     /// Compose's label for a network's key.
     pub const COMPOSE_NETWORK: &'static str = "com.docker.compose.network";
     /// Compose's label for a volume's key.

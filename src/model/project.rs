@@ -78,6 +78,17 @@ pub struct Service {
     /// `pre_stop:`, run in each container right before it is stopped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pre_stop: Vec<Hook>,
+    /// `attach:`; whether `up` follows its logs.
+    #[serde(default = "yes")]
+    pub attach: bool,
+    /// Docker Compose's labels that say where the service comes from, for other tools. They do not
+    /// decide whether a container is kept.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub compose_labels: BTreeMap<String, String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `x-placement` (spec §8.3).
@@ -147,7 +158,7 @@ pub struct ServiceMount {
     /// `:ro`.
     pub read_only: bool,
     /// Remaining options in the Engine's `Mount` form (`BindOptions`, `VolumeOptions`,
-    /// `TmpfsOptions`), when any were written.
+    /// `TmpfsOptions`, `Consistency`), and `SELinux`, when any were written.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub options: BTreeMap<String, serde_json::Value>,
 }
@@ -181,6 +192,18 @@ pub struct NetworkAttachment {
     pub ipv4_address: Option<String>,
     /// A static address.
     pub ipv6_address: Option<String>,
+    /// Further addresses, of the link only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link_local_ips: Vec<String>,
+    /// The address of the interface.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac_address: Option<String>,
+    /// Which network is the way out: the highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gw_priority: Option<i64>,
+    /// Options of the network's driver for this container, the interface's name among them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub driver_opts: BTreeMap<String, String>,
 }
 
 /// One entry of `ports:`, long form.
@@ -190,10 +213,31 @@ pub struct PortPublication {
     pub target: u16,
     /// The host's port; none: the engine picks one.
     pub published: Option<u16>,
+    /// The last of a range of which the engine picks one; `published` is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<u16>,
     /// The host's address.
     pub host_ip: Option<String>,
     /// `tcp`, `udp` or `sctp`.
     pub protocol: String,
+}
+
+impl PortPublication {
+    /// The one host port it can have; none when the engine picks one.
+    #[must_use]
+    pub fn fixed(&self) -> Option<u16> {
+        self.published.filter(|_| self.last.is_none())
+    }
+
+    /// The host's port as the engine takes it: `80`, `80-90`, or nothing.
+    #[must_use]
+    pub fn host_port(&self) -> String {
+        match (self.published, self.last) {
+            (Some(first), Some(last)) => format!("{first}-{last}"),
+            (Some(port), None) => port.to_string(),
+            (None, _) => String::new(),
+        }
+    }
 }
 
 /// `depends_on` of one service.

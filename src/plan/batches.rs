@@ -200,7 +200,7 @@ fn start(work: &Work<'_>, fleet: &Fleet<'_>, slot: &Slot) -> Option<StepKind> {
         replica: slot.number,
         container: replica.container.clone(),
         body: Box::new(work.body(slot, configured, member.host, replica)?),
-        networks: configured.networks.clone(),
+        networks: configured.further(&work.wanted.service, slot.number),
         replaces: in_the_way.map(|container| container.id.clone()),
         post_start: work.wanted.service.post_start.clone(),
     })

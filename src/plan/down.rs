@@ -8,11 +8,12 @@ use indexmap::IndexMap;
 use super::current::{Current, Standing};
 use super::fleet::Fleet;
 use super::inputs::Inputs;
+use super::networks::resolve_network;
 use super::routes::{self, Routing};
 use super::stages::{self, Leaving, Stages};
 use super::{
     Action, Plan, ReplicaAction, ReplicaPlan, ServicePlan, StepKind, check, names, order, prune,
-    template, volumes,
+    volumes,
 };
 use crate::error::{Error, Result};
 use crate::model::{HostName, ReleaseId, Service, ServiceName};
@@ -177,7 +178,7 @@ fn prunes(
     }
     for (network, defined) in &inputs.project.networks {
         if !defined.external {
-            networks.insert(template::resolve_network(&key, network, defined)?);
+            networks.insert(resolve_network(&key, network, defined)?);
         }
     }
     for (volume, defined) in &inputs.project.volumes {

@@ -21,6 +21,7 @@ mod ingress;
 mod inputs;
 mod mounts;
 pub mod names;
+mod networks;
 mod next;
 mod order;
 pub mod paths;

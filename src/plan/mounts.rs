@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bollard::models::{Mount, MountType};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::volumes::Volume;
 use super::{FileSource, StagedFile, paths};
@@ -48,10 +49,16 @@ pub(super) fn mounts(
         match &mount.kind {
             MountKind::Volume { key: volume } => {
                 let name = volumes.iter().find(|known| known.key == *volume);
-                let source = name.map(|known| known.name.clone());
-                mounted
-                    .mounts
-                    .push(typed(service, mount, MountType::VOLUME, source)?);
+                let name = name.map(|known| known.name.as_str());
+                match name.and_then(|name| older(mount, name)) {
+                    Some(line) => mounted.binds.push(line),
+                    None => mounted.mounts.push(typed(
+                        service,
+                        mount,
+                        MountType::VOLUME,
+                        name.map(str::to_owned),
+                    )?),
+                }
             }
             MountKind::Anonymous => {
                 mounted
@@ -154,8 +161,21 @@ fn own_file(
     })
 }
 
-/// A path of the host. The older `Binds` form is the only one in which every engine creates a
-/// missing folder, as Compose's short syntax expects.
+/// The mount in the form of `HostConfig.Binds`, when that form has room for all of its options.
+/// Docker Compose prefers it too: in this form every engine creates a missing folder, and labels
+/// files for `SELinux`.
+fn older(mount: &ServiceMount, source: &str) -> Option<String> {
+    let room = |option: &String| matches!(option.as_str(), "Consistency" | "SELinux");
+    if source.contains(':') || mount.target.contains(':') || !mount.options.keys().all(room) {
+        return None;
+    }
+    let mode = if mount.read_only { "ro" } else { "rw" };
+    let label = mount.options.get("SELinux").and_then(Value::as_str);
+    let label = label.map_or_else(String::new, |label| format!(",{label}"));
+    Some(format!("{source}:{}:{mode}{label}", mount.target))
+}
+
+/// A path of the host.
 fn bind(
     service: &Service,
     mount: &ServiceMount,
@@ -170,17 +190,14 @@ fn bind(
             source.display().to_string().escape_debug()
         )));
     };
-    let plain = !source.contains(':') && !mount.target.contains(':');
-    if create && plain && mount.options.is_empty() {
-        let mode = if mount.read_only { "ro" } else { "rw" };
-        mounted
-            .binds
-            .push(format!("{source}:{}:{mode}", mount.target));
-    } else {
-        let source = Some(source.to_owned());
-        mounted
-            .mounts
-            .push(typed(service, mount, MountType::BIND, source)?);
+    match older(mount, source).filter(|_| create) {
+        Some(line) => mounted.binds.push(line),
+        None => mounted.mounts.push(typed(
+            service,
+            mount,
+            MountType::BIND,
+            Some(source.to_owned()),
+        )?),
     }
     Ok(())
 }
@@ -196,6 +213,7 @@ fn typed(
         source,
         target: Some(mount.target.clone()),
         read_only: mount.read_only.then_some(true),
+        consistency: option(service, mount, "Consistency")?,
         bind_options: option(service, mount, "BindOptions")?,
         volume_options: option(service, mount, "VolumeOptions")?,
         tmpfs_options: option(service, mount, "TmpfsOptions")?,

@@ -2,7 +2,7 @@
 //! for two projects or contexts on one host.
 
 use crate::error::{Error, Result};
-use crate::model::{Digest, ReleaseId, ServiceName, StackKey};
+use crate::model::{Digest, ProjectName, ReleaseId, Service, ServiceName, StackKey};
 
 /// Names longer than this are replaced by a digest; a volume's name is a folder's name.
 const LONGEST: usize = 200;
@@ -35,6 +35,14 @@ pub fn volume(key: &StackKey, volume: &str) -> String {
 #[must_use]
 pub fn compose_project(key: &StackKey) -> String {
     format!("{}-{}", key.context, key.project)
+}
+
+/// The name that Docker Compose would give the container: programs and their configuration may know
+/// it by that.
+#[must_use]
+pub fn in_compose(project: &ProjectName, service: &Service, replica: u32) -> String {
+    let made = || format!("{project}-{}-{replica}", service.name);
+    service.container_name.clone().unwrap_or_else(made)
 }
 
 /// Whether `name` can only be a name that this module gave to something of `key`.

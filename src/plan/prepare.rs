@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fleet::{Fleet, Member};
 use super::goal::Goal;
-use super::template::resolve_network;
+use super::networks::resolve_network;
 use super::work::Work;
 use super::{StagedFile, StepKind};
 use crate::error::{Error, Result};

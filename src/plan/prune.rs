@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::StepKind;
 use super::fleet::Fleet;
-use super::template::resolve_network;
+use super::networks::resolve_network;
 use crate::error::Result;
 use crate::model::{Digest, HostName, ProjectState, Release, ReleaseId, StackKey};
 

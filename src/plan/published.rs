@@ -28,7 +28,7 @@ pub(super) fn reserve(
         }
         for slot in work.slots.iter().filter(|slot| slot.stays()) {
             for port in &service.ports {
-                let Some(published) = port.published else {
+                let Some(published) = port.fixed() else {
                     continue;
                 };
                 let holders = held

@@ -7,7 +7,7 @@ use super::diff::Slot;
 use super::volumes::Volume;
 use super::{Batch, Change, Policy, RolloutRequest};
 use crate::error::{Error, Result};
-use crate::model::{Service, UpdateOrder};
+use crate::model::{PortPublication, Service, UpdateOrder};
 
 /// Why two containers of one replica cannot run at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl StopFirst {
 
 /// What forbids starting the new container before the old one stops; none when nothing does.
 pub(super) fn stop_first(service: &Service, volumes: &[Volume]) -> Option<StopFirst> {
-    if let Some(port) = service.ports.iter().find_map(|port| port.published) {
+    if let Some(port) = service.ports.iter().find_map(PortPublication::fixed) {
         return Some(StopFirst::HostPort(port));
     }
     if let Some(name) = &service.container_name {
@@ -52,7 +52,10 @@ pub(super) fn stop_first(service: &Service, volumes: &[Volume]) -> Option<StopFi
         return Some(StopFirst::HostNetwork);
     }
     let fixed = |attachment: &crate::model::NetworkAttachment| {
-        attachment.ipv4_address.is_some() || attachment.ipv6_address.is_some()
+        attachment.ipv4_address.is_some()
+            || attachment.ipv6_address.is_some()
+            || attachment.mac_address.is_some()
+            || !attachment.link_local_ips.is_empty()
     };
     if service.networks.values().any(fixed) {
         return Some(StopFirst::Address);

@@ -5,19 +5,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use bollard::models::{
-    EndpointIpamConfig, EndpointSettings, HostConfig, NetworkingConfig, PortBinding,
-};
+use bollard::models::{EndpointSettings, HostConfig, NetworkingConfig, PortBinding};
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::mounts::{Files, mounts};
+use super::networks::{also_known_as, attach};
 use super::volumes::Volume;
 use super::{StagedFile, names};
 use crate::error::{Error, Result};
 use crate::model::{
-    Context, Digest, Host, Image, Labels, NamedNetwork, ReleaseId, Service, StackKey, Template,
-    Upstreams,
+    Context, Digest, Host, Image, Labels, NamedNetwork, ProjectName, ReleaseId, Service, StackKey,
+    Template, Upstreams,
 };
 
 /// A service's container on one host, without what differs between replicas and releases.
@@ -26,7 +25,7 @@ pub(super) struct Configured {
     /// Without image, host ports, and the labels of release and replica.
     body: Template,
     /// Networks to connect besides the first.
-    pub networks: BTreeMap<String, Value>,
+    networks: BTreeMap<String, EndpointSettings>,
     pub files: Vec<StagedFile>,
     /// Names of all networks it is on.
     pub on: BTreeSet<String>,
@@ -35,6 +34,7 @@ pub(super) struct Configured {
     /// Addresses of the host they are published on.
     publish_on: Vec<&'static str>,
     mesh: Option<String>,
+    project: ProjectName,
 }
 
 /// What is the same for all containers of a plan.
@@ -79,7 +79,7 @@ pub(super) fn configure(
     let (publish_on, mesh) = publish_on(setting.context, host)?;
     publish(&mut body.exposed_ports, &mut host_config, service, &proxied);
 
-    let (first, networks) = attach(setting, service)?;
+    let (first, networks) = attach(setting.key, setting.networks, service)?;
     let mut on: BTreeSet<String> = networks.keys().cloned().collect();
     if let Some((name, endpoint)) = first {
         host_config.network_mode = Some(name.clone());
@@ -123,6 +123,7 @@ pub(super) fn configure(
         digest,
         publish_on,
         mesh,
+        project: setting.key.project.clone(),
     })
 }
 
@@ -132,13 +133,22 @@ impl Configured {
         let mut body = self.body.0.clone();
         body.image = Some(identity.image.host_tag());
         let labels = body.labels.get_or_insert_default();
+        let come_from = service.compose_labels.iter();
+        let come_from = come_from.map(|(label, value)| (label.as_str(), value.clone()));
         for (label, value) in [
             (Labels::RELEASE, identity.release.to_string()),
             (Labels::REPLICA, identity.replica.to_string()),
             (Labels::CONFIG, self.digest.to_string()),
             (Labels::IMAGE, identity.image.manifest.digest.to_string()),
             (Labels::COMPOSE_NUMBER, identity.replica.to_string()),
-        ] {
+            (
+                Labels::COMPOSE_IMAGE,
+                identity.image.config.digest.to_string(),
+            ),
+        ]
+        .into_iter()
+        .chain(come_from)
+        {
             labels.insert(label.to_owned(), value);
         }
         if service.network_mode.as_deref() != Some("host") && !identity.ports.is_empty() {
@@ -160,8 +170,31 @@ impl Configured {
                 }
             }
         }
+        let endpoints = body
+            .networking_config
+            .as_mut()
+            .and_then(|config| config.endpoints_config.as_mut());
+        let name = names::in_compose(&self.project, service, identity.replica);
+        for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
+            also_known_as(endpoint, &name);
+        }
         introduce(&mut body.env, service, host, identity);
         Template(body)
+    }
+
+    /// Networks to connect the container of one replica to besides the first.
+    pub fn further(&self, service: &Service, replica: u32) -> BTreeMap<String, Value> {
+        let name = names::in_compose(&self.project, service, replica);
+        let networks = self.networks.iter().map(|(network, endpoint)| {
+            let mut endpoint = endpoint.clone();
+            also_known_as(&mut endpoint, &name);
+            // The generated type serialises without fail: string keys, no foreign values.
+            (
+                network.clone(),
+                serde_json::to_value(endpoint).unwrap_or_default(),
+            )
+        });
+        networks.collect()
     }
 }
 
@@ -273,75 +306,11 @@ fn publish(
             .get_or_insert_default()
             .push(PortBinding {
                 host_ip: port.host_ip.clone(),
-                host_port: Some(port.published.map_or_else(String::new, |p| p.to_string())),
+                host_port: Some(port.host_port()),
             });
         ports.insert(name);
     }
     *exposed = (!ports.is_empty()).then(|| ports.into_iter().collect());
-}
-
-type Attached = (Option<(String, EndpointSettings)>, BTreeMap<String, Value>);
-
-/// The first network goes into the create body; engines before 25 take only one there.
-fn attach(setting: Setting<'_>, service: &Service) -> Result<Attached> {
-    let (mut first, mut further) = (None, BTreeMap::new());
-    if service.network_mode.is_some() {
-        return Ok((first, further));
-    }
-    for (key, attachment) in &service.networks {
-        let name = network_name(setting, service, key)?;
-        let mut aliases = vec![service.name.to_string()];
-        for alias in attachment.aliases.iter().chain(&service.container_name) {
-            if !aliases.contains(alias) {
-                aliases.push(alias.clone());
-            }
-        }
-        let fixed = attachment.ipv4_address.is_some() || attachment.ipv6_address.is_some();
-        let endpoint = EndpointSettings {
-            aliases: Some(aliases),
-            ipam_config: fixed.then(|| EndpointIpamConfig {
-                ipv4_address: attachment.ipv4_address.clone(),
-                ipv6_address: attachment.ipv6_address.clone(),
-                ..EndpointIpamConfig::default()
-            }),
-            ..EndpointSettings::default()
-        };
-        if first.is_none() {
-            first = Some((name, endpoint));
-        } else {
-            // The generated type serialises without fail: string keys, no foreign values.
-            further.insert(name, serde_json::to_value(endpoint).unwrap_or_default());
-        }
-    }
-    Ok((first, further))
-}
-
-fn network_name(setting: Setting<'_>, service: &Service, key: &str) -> Result<String> {
-    let defined = setting.networks.get(key).ok_or_else(|| {
-        Error::user(format!(
-            "service `{}` is on network `{}`, which is not defined",
-            service.name,
-            key.escape_debug()
-        ))
-        .hint("add it to the top-level `networks:`")
-    })?;
-    resolve_network(setting.key, key, defined)
-}
-
-/// The name the engine knows the network by.
-///
-/// # Errors
-/// The name the user wrote is not valid.
-pub(super) fn resolve_network(
-    key: &StackKey,
-    network: &str,
-    defined: &NamedNetwork,
-) -> Result<String> {
-    match &defined.name {
-        Some(name) => Ok(names::written("network", network, name)?.to_owned()),
-        None if defined.external => Ok(names::written("network", network, network)?.to_owned()),
-        None => Ok(names::network(key, network)),
-    }
 }
 
 /// The digest of a service's configuration as written, with the content of its files: what

@@ -17,7 +17,8 @@ use super::volumes::{self, Stay, Volume};
 use super::{Batch, eligible, names, replicas, template};
 use crate::error::{Error, Result};
 use crate::model::{
-    Digest, Host, HostName, Image, ReleaseId, Service, ServiceName, StackKey, Template,
+    Digest, Host, HostName, Image, PortPublication, ReleaseId, Service, ServiceName, StackKey,
+    Template,
 };
 
 /// One service's decisions.
@@ -292,7 +293,7 @@ fn placed(
 
 fn cap(service: &Service) -> Option<Cap> {
     let proxied = service.ingress.first().map(|ingress| ingress.port);
-    let fixed = service.ports.iter().find_map(|port| port.published);
+    let fixed = service.ports.iter().find_map(PortPublication::fixed);
     if let Some(port) = fixed.or(proxied.filter(|_| is_on_host_network(service))) {
         return Some(Cap {
             most: 1,

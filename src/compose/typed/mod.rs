@@ -4,29 +4,32 @@
 //! [`Project`]. What webpods cannot carry out as written is said in `warnings`.
 
 mod build;
+mod capabilities;
 mod extensions;
 mod files;
+mod hash;
 mod hooks;
+mod labels;
 mod mounts;
+mod networks;
 mod read;
 mod resources;
 mod support;
 mod template;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::diagnose::{Checked, Problem};
-use super::interpolate::warn;
 use super::node::Node;
 use super::source::Span;
 use crate::model::{
-    Condition, Dependency, NamedNetwork, NamedVolume, NetworkAttachment, PortPublication, Project,
-    ProjectName, Service, ServiceName, UpdateOrder,
+    Condition, Dependency, NamedVolume, PortPublication, Project, ProjectName, Service,
+    ServiceName, UpdateOrder,
 };
 use read::{flag, items, number, object, string, strings, texts};
 
@@ -38,6 +41,8 @@ pub struct Input<'a> {
     pub name: ProjectName,
     /// Its folder, absolute.
     pub folder: &'a Path,
+    /// The files it is made of, without those that they include or extend.
+    pub files: &'a [PathBuf],
     /// The completed model.
     pub model: &'a Node,
     /// Its printed form.
@@ -86,7 +91,7 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
         let node = input.model.find(&["networks", key]);
         project
             .networks
-            .insert(key.clone(), network(key, node, tree));
+            .insert(key.clone(), networks::network(key, node, tree));
     }
     for (key, tree) in object(&input.tree["volumes"]) {
         let node = input.model.find(&["volumes", key]);
@@ -131,9 +136,9 @@ fn service(
         template: template::read(key, node, tree, input)?,
         mounts: mounts::read(tree, input.folder),
         files,
-        networks: networks(tree),
+        networks: networks::read(tree),
         network_mode: string(&tree["network_mode"]),
-        ports: ports(key, tree, input.warnings),
+        ports: ports(tree),
         depends_on: depends_on(tree),
         container_name: string(&tree["container_name"]),
         stop_grace: Duration::from_nanos(u64::try_from(grace).unwrap_or(0)),
@@ -149,49 +154,28 @@ fn service(
         rollout: extensions::rollout(key, node)?,
         post_start: hooks::read(tree, "post_start"),
         pre_stop: hooks::read(tree, "pre_stop"),
+        attach: tree["attach"].as_bool() != Some(false),
+        compose_labels: labels::read(tree, input),
     })
 }
 
-/// Networks in order of priority, highest first, then by name.
-fn networks(tree: &Json) -> IndexMap<String, NetworkAttachment> {
-    let mut list: Vec<(i64, &String, NetworkAttachment)> = object(&tree["networks"])
-        .map(|(key, tree)| {
-            let attachment = NetworkAttachment {
-                aliases: texts(&tree["aliases"]),
-                ipv4_address: string(&tree["ipv4_address"]),
-                ipv6_address: string(&tree["ipv6_address"]),
-            };
-            (number(&tree["priority"]).unwrap_or(0), key, attachment)
-        })
-        .collect();
-    list.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    list.into_iter()
-        .map(|(_, key, attachment)| (key.clone(), attachment))
-        .collect()
-}
-
-fn ports(service: &str, tree: &Json, warnings: &mut Vec<String>) -> Vec<PortPublication> {
+fn ports(tree: &Json) -> Vec<PortPublication> {
     let mut ports = Vec::new();
     for port in items(&tree["ports"]) {
         let Some(target) = number(&port["target"]).and_then(|value| u16::try_from(value).ok())
         else {
             continue;
         };
-        let published = string(&port["published"]);
-        let published = published.and_then(|text| {
-            if let Some((first, _)) = text.split_once('-') {
-                let warning = format!(
-                    "services.{service}.ports: of the host ports {text} for container port \
-                     {target}, only {first} is used"
-                );
-                warn(warnings, warning);
-                return first.parse().ok();
-            }
-            text.parse().ok()
-        });
+        let published = string(&port["published"]).unwrap_or_default();
+        let (first, last) = match published.split_once('-') {
+            Some((first, last)) => (first, last.parse().ok()),
+            None => (published.as_str(), None),
+        };
+        let published = first.parse().ok();
         ports.push(PortPublication {
             target,
             published,
+            last: last.filter(|last| published.is_some_and(|first: u16| first < *last)),
             host_ip: string(&port["host_ip"]),
             protocol: string(&port["protocol"]).unwrap_or_else(|| "tcp".to_owned()),
         });
@@ -225,60 +209,6 @@ fn written_name(key: &str, node: Option<&Node>, external: bool, tree: &Json) -> 
         _ if external => string(&tree["name"]).or_else(|| Some(key.to_owned())),
         _ => None,
     }
-}
-
-fn network(key: &str, node: Option<&Node>, tree: &Json) -> NamedNetwork {
-    let external = flag(&tree["external"]);
-    let mut body = serde_json::Map::new();
-    let mut put = |name: &str, value: Json| {
-        if !value.is_null() {
-            body.insert(name.to_owned(), value);
-        }
-    };
-    put("Driver", tree["driver"].clone());
-    put("Options", tree["driver_opts"].clone());
-    put("Internal", tree["internal"].clone());
-    put("Attachable", tree["attachable"].clone());
-    put("EnableIPv4", tree["enable_ipv4"].clone());
-    put("EnableIPv6", tree["enable_ipv6"].clone());
-    put("Labels", tree["labels"].clone());
-    put("IPAM", ipam(&tree["ipam"]));
-    NamedNetwork {
-        name: written_name(key, node, external, tree),
-        external,
-        body: Json::Object(body),
-    }
-}
-
-fn ipam(tree: &Json) -> Json {
-    let pools: Vec<Json> = items(&tree["config"])
-        .map(|pool| {
-            let mut config = serde_json::Map::new();
-            for (from, to) in [
-                ("subnet", "Subnet"),
-                ("ip_range", "IPRange"),
-                ("gateway", "Gateway"),
-                ("aux_addresses", "AuxiliaryAddresses"),
-            ] {
-                if let Some(value) = pool.get(from) {
-                    config.insert(to.to_owned(), value.clone());
-                }
-            }
-            Json::Object(config)
-        })
-        .collect();
-    let driver = string(&tree["driver"]);
-    if pools.is_empty() && driver.is_none() {
-        return Json::Null;
-    }
-    let mut ipam = serde_json::Map::new();
-    if let Some(driver) = driver {
-        ipam.insert("Driver".to_owned(), json!(driver));
-    }
-    if !pools.is_empty() {
-        ipam.insert("Config".to_owned(), json!(pools));
-    }
-    Json::Object(ipam)
 }
 
 fn volume(key: &str, node: Option<&Node>, tree: &Json) -> NamedVolume {

@@ -8,11 +8,28 @@ use serde_json::{Map, Value as Json, json};
 use super::read::{bytes, flag, items, number, string};
 use crate::model::{MountKind, ServiceMount};
 
-/// Reads them in order.
+/// Where engines listen.
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// Reads them in order, and the socket that `use_api_socket` asks for.
 pub fn read(tree: &Json, folder: &Path) -> Vec<ServiceMount> {
-    items(&tree["volumes"])
+    let mut mounts: Vec<ServiceMount> = items(&tree["volumes"])
         .filter_map(|volume| mount(volume, folder))
-        .collect()
+        .collect();
+    let taken = mounts.iter().any(|mount| mount.target == SOCKET);
+    if flag(&tree["use_api_socket"]) && !taken {
+        mounts.push(ServiceMount {
+            kind: MountKind::Bind {
+                source: PathBuf::from(SOCKET),
+                in_project: false,
+                create_host_path: true,
+            },
+            target: SOCKET.to_owned(),
+            read_only: false,
+            options: BTreeMap::new(),
+        });
+    }
+    mounts
 }
 
 fn mount(tree: &Json, folder: &Path) -> Option<ServiceMount> {
@@ -22,6 +39,9 @@ fn mount(tree: &Json, folder: &Path) -> Option<ServiceMount> {
         ("bind", Some(source)) => {
             let path = PathBuf::from(&source);
             put(&mut options, "BindOptions", bind_options(&tree["bind"]));
+            if let Some(label) = string(&tree["bind"]["selinux"]) {
+                options.insert("SELinux".to_owned(), json!(label));
+            }
             MountKind::Bind {
                 in_project: path.starts_with(folder),
                 source: path,
@@ -52,6 +72,9 @@ fn mount(tree: &Json, folder: &Path) -> Option<ServiceMount> {
         }
         _ => return None,
     };
+    if let Some(consistency) = string(&tree["consistency"]) {
+        options.insert("Consistency".to_owned(), json!(consistency));
+    }
     Some(ServiceMount {
         kind,
         target: string(&tree["target"])?,

@@ -7,7 +7,7 @@ use bollard::models::ContainerCreateBody;
 use serde_json::{Map, Value as Json, json};
 
 use super::read::{flag, items, nanoseconds, number, object, string, texts};
-use super::{Input, resources};
+use super::{Input, capabilities, resources};
 use crate::compose::diagnose::{Checked, fail};
 use crate::compose::interpolate::warn;
 use crate::compose::node::Node;
@@ -145,8 +145,6 @@ fn host(tree: &Json, folder: &Path) -> Result<Map<String, Json>, String> {
     let mut host = resources::read(tree);
     for (from, to) in [
         ("annotations", "Annotations"),
-        ("cap_add", "CapAdd"),
-        ("cap_drop", "CapDrop"),
         ("cgroup", "CgroupnsMode"),
         ("dns", "Dns"),
         ("dns_opt", "DnsOptions"),
@@ -154,6 +152,7 @@ fn host(tree: &Json, folder: &Path) -> Result<Map<String, Json>, String> {
         ("group_add", "GroupAdd"),
         ("init", "Init"),
         ("ipc", "IpcMode"),
+        ("isolation", "Isolation"),
         ("oom_score_adj", "OomScoreAdj"),
         ("pid", "PidMode"),
         ("privileged", "Privileged"),
@@ -165,6 +164,12 @@ fn host(tree: &Json, folder: &Path) -> Result<Map<String, Json>, String> {
         ("uts", "UTSMode"),
     ] {
         put(&mut host, to, tree[from].clone());
+    }
+    let (add, drop) = capabilities::read(&texts(&tree["cap_add"]), &texts(&tree["cap_drop"]));
+    for (key, list) in [("CapAdd", add), ("CapDrop", drop)] {
+        if !list.is_empty() {
+            put(&mut host, key, json!(list));
+        }
     }
     let hosts: Vec<String> = texts(&tree["extra_hosts"])
         .iter()
@@ -232,6 +237,22 @@ fn restart(tree: &Json) -> Json {
     Json::Object(restart)
 }
 
+/// The same JSON without spaces between its parts, everything else as written.
+fn compact(text: &str) -> serde_json::Result<String> {
+    let serde::de::IgnoredAny = serde_json::from_str(text)?;
+    let (mut quoted, mut escaped) = (false, false);
+    let keep = text.chars().filter(|c| {
+        let inside = quoted;
+        match c {
+            '"' if !escaped => quoted = !quoted,
+            _ => {}
+        }
+        escaped = inside && *c == '\\' && !escaped;
+        inside || !c.is_ascii_whitespace()
+    });
+    Ok(keep.collect())
+}
+
 /// `security_opt`: a seccomp profile is a file whose content the engine wants.
 fn security(tree: &Json, folder: &Path, host: &mut Map<String, Json>) -> Result<(), String> {
     let mut options = Vec::new();
@@ -254,12 +275,12 @@ fn security(tree: &Json, folder: &Path, host: &mut Map<String, Json>) -> Result<
             let shown = path.display();
             let text = std::fs::read_to_string(&path)
                 .map_err(|error| format!("cannot read the seccomp profile `{shown}`: {error}"))?;
-            let profile: Json = serde_json::from_str(&text)
+            let profile = compact(&text)
                 .map_err(|error| format!("the seccomp profile `{shown}` is not JSON: {error}"))?;
             options.push(format!("seccomp={profile}"));
             continue;
         }
-        options.push(format!("{key}={value}"));
+        options.push(option);
     }
     if !options.is_empty() {
         put(host, "SecurityOpt", json!(options));

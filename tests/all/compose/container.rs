@@ -89,8 +89,8 @@ fn limits_and_devices() {
     )["HostConfig"]
         .clone();
     for (key, wanted) in [
-        ("CapAdd", json!(["A"])),
-        ("CapDrop", json!(["B"])),
+        ("CapAdd", json!(["CAP_A"])),
+        ("CapDrop", json!(["CAP_B"])),
         ("NanoCpus", json!(500_000_000)),
         ("Memory", json!(64 << 20)),
         ("MemorySwap", json!(-1)),
@@ -119,7 +119,7 @@ fn limits_and_devices() {
         ("Init", json!(true)),
         ("ReadonlyRootfs", json!(true)),
         ("Privileged", json!(true)),
-        ("SecurityOpt", json!(["no-new-privileges=true"])),
+        ("SecurityOpt", json!(["no-new-privileges:true"])),
         ("MaskedPaths", json!([])),
         ("Tmpfs", json!({"/run": "size=1m", "/tmp": ""})),
         ("LogConfig", json!({"Type": "local", "Config": {"a": "1"}})),

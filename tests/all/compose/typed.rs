@@ -154,12 +154,8 @@ fn networks_ports_and_order() {
     assert_eq!(web.ports[0].host_ip.as_deref(), Some("127.0.0.1"));
     assert_eq!(web.ports[0].protocol, "udp");
     assert_eq!(web.depends_on["db"].condition, Condition::ServiceHealthy);
-    assert!(
-        loaded
-            .warnings
-            .iter()
-            .any(|line| line.contains("only 90 is used"))
-    );
+    assert_eq!((web.ports[1].last, web.ports[1].fixed()), (Some(92), None));
+    assert_eq!(web.ports[1].host_port(), "90-92");
     let networks = &loaded.project.networks;
     assert_eq!(networks["low"].name, None);
     assert_eq!(networks["high"].name.as_deref(), Some("given"));
@@ -362,19 +358,17 @@ fn extensions_are_read_strictly() {
 #[test]
 fn nothing_is_ignored_silently() {
     let loaded = load(
-        "services:\n  web:\n    image: a\n    command: \"a && b\"\n    links: [db]\n    mac_address: \"02:42:ac:11:65:43\"\n    \
+        "services:\n  web:\n    image: a\n    command: \"a && b\"\n    links: [db]\n    \
          pull_policy: always\n    deploy: {mode: global, placement: {constraints: [a]}, update_config: {delay: 1s}}\n    \
-         networks: {default: {driver_opts: {a: b}}}\n    build: {context: ., sbom: true}\n  db: {image: d}\n",
+         networks: {default: {}}\n    build: {context: ., sbom: true}\n  db: {image: d}\n",
     );
     for part in [
         "web.command: no shell",
         "web.links",
-        "web.mac_address",
         "web.pull_policy",
         "web.deploy.mode",
         "web.deploy.placement",
         "web.deploy.update_config.delay",
-        "web.networks.default.driver_opts",
         "web.build.sbom",
     ] {
         let said = loaded

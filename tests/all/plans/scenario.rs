@@ -521,6 +521,8 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
         rollout: spec.rollout.clone().unwrap_or_else(|| "rolling".to_owned()),
         post_start: spec.post_start.iter().map(|one| hook(one)).collect(),
         pre_stop: spec.pre_stop.iter().map(|one| hook(one)).collect(),
+        attach: true,
+        compose_labels: BTreeMap::new(),
     }
 }
 
@@ -583,6 +585,7 @@ fn port(text: &str) -> PortPublication {
     PortPublication {
         target,
         published,
+        last: None,
         host_ip: parts.pop().map(str::to_owned),
         protocol: protocol.to_owned(),
     }

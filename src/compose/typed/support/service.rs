@@ -9,10 +9,7 @@ pub static TABLE: Table = Table {
     prefix: "services.*.",
     rows: &[
         Row("annotations", Carries("`HostConfig.Annotations`")),
-        Row(
-            "attach",
-            Warns("logs are followed of every service; name the ones you want with `webpods logs`"),
-        ),
+        Row("attach", Carries("false: `up` does not follow its logs")),
         Row(
             "blkio_config",
             Carries("`HostConfig.BlkioWeight`, `.BlkioWeightDevice`, `.BlkioDevice…`"),
@@ -99,7 +96,10 @@ pub static TABLE: Table = Table {
         ),
         Row("init", Carries("`HostConfig.Init`")),
         Row("ipc", Carries("`HostConfig.IpcMode`")),
-        Row("isolation", Warns("only Windows hosts know it")),
+        Row(
+            "isolation",
+            Carries("`HostConfig.Isolation`; Linux hosts know `default` only"),
+        ),
         Row(
             "label_file",
             Carries("`Config.Labels`; the files are read here, where the command runs"),
@@ -110,7 +110,10 @@ pub static TABLE: Table = Table {
             Warns("only the order is kept; services on one network find each other by name"),
         ),
         Row("logging", Carries("`HostConfig.LogConfig`")),
-        Row("mac_address", Warns("addresses are given by the engine")),
+        Row(
+            "mac_address",
+            Carries("`EndpointSettings.MacAddress` of the first network"),
+        ),
         Row("mem_limit", Carries("`HostConfig.Memory`")),
         Row("mem_reservation", Carries("`HostConfig.MemoryReservation`")),
         Row("mem_swappiness", Carries("`HostConfig.MemorySwappiness`")),
@@ -190,7 +193,12 @@ pub static TABLE: Table = Table {
         Row("tmpfs", Carries("`HostConfig.Tmpfs`")),
         Row("tty", Carries("`Config.Tty`")),
         Row("ulimits", Carries("`HostConfig.Ulimits`")),
-        Row("use_api_socket", Warns("mount the socket yourself")),
+        Row(
+            "use_api_socket",
+            Differs(
+                "the socket of the host's engine is mounted; the registry credentials of this machine stay here",
+            ),
+        ),
         Row("user", Carries("`Config.User`")),
         Row("userns_mode", Carries("`HostConfig.UsernsMode`")),
         Row("uts", Carries("`HostConfig.UTSMode`")),

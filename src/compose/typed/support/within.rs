@@ -96,7 +96,9 @@ pub static TABLE: Table = Table {
         Row("ports[].target", Carries("the port inside the container")),
         Row(
             "ports[].published",
-            Differs("the port on every host with a replica; of a range, the first"),
+            Differs(
+                "the port on every host with a replica; of a range, the engine of the host takes one that is free",
+            ),
         ),
         Row(
             "ports[].host_ip",
@@ -151,9 +153,12 @@ pub static NETWORKS: Table = Table {
             "aliases",
             Carries("`EndpointSettings.Aliases`, besides the name of the service"),
         ),
-        Row("driver_opts", Warns("the engine's own are used")),
-        Row("gw_priority", Warns("the engine chooses the gateway")),
-        Row("interface_name", Warns("the engine chooses it")),
+        Row("driver_opts", Carries("`EndpointSettings.DriverOpts`")),
+        Row("gw_priority", Carries("`EndpointSettings.GwPriority`")),
+        Row(
+            "interface_name",
+            Carries("`EndpointSettings.DriverOpts`, as `com.docker.network.endpoint.ifname`"),
+        ),
         Row(
             "ipv4_address",
             Carries("`EndpointSettings.IPAMConfig.IPv4Address`"),
@@ -162,8 +167,11 @@ pub static NETWORKS: Table = Table {
             "ipv6_address",
             Carries("`EndpointSettings.IPAMConfig.IPv6Address`"),
         ),
-        Row("link_local_ips", Warns("the engine gives addresses")),
-        Row("mac_address", Warns("the engine gives addresses")),
+        Row(
+            "link_local_ips",
+            Carries("`EndpointSettings.IPAMConfig.LinkLocalIPs`"),
+        ),
+        Row("mac_address", Carries("`EndpointSettings.MacAddress`")),
         Row(
             "priority",
             Carries(
@@ -196,7 +204,7 @@ pub static VOLUMES: Table = Table {
             "read_only",
             Carries("`ro`; files of the project must have it on hosts that are other machines"),
         ),
-        Row("consistency", Warns("Linux hosts know no other")),
+        Row("consistency", Carries("`Mounts[].Consistency`")),
         Row(
             "bind.create_host_path",
             Carries("`HostConfig.Binds` instead of `.Mounts`, which makes the folder"),
@@ -213,7 +221,7 @@ pub static VOLUMES: Table = Table {
         ),
         Row(
             "bind.selinux",
-            Warns("label the files on the host yourself"),
+            Carries("the option `z` or `Z` of `HostConfig.Binds`"),
         ),
         Row("image.subpath", Warns("build the files into the image")),
         Row("tmpfs.mode", Carries("`Mounts[].TmpfsOptions.Mode`")),
