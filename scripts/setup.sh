@@ -45,6 +45,8 @@ list_missing() {
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
     if [ "$purpose" = test ]; then
         need sshd openssh-server
+        # A shell that runs in images built from nothing.
+        { have busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1; } || missing+=(busybox-static)
     fi
 }
 
@@ -116,4 +118,6 @@ start_engine
 if [ "$purpose" = test ]; then
     # The program that webpods is compared with.
     "$(dirname "$0")/compose.sh" >/dev/null
+    # BuildKit, for the journeys that build with it.
+    "$(dirname "$0")/buildx.sh" >/dev/null
 fi

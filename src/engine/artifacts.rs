@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, near_miss};
 use crate::image;
-use crate::model::{Digest, HostName, Image, ImageState, Project, ServiceName};
+use crate::model::{Build, Digest, HostName, Image, ImageState, Project, ServiceName};
 use crate::plan::Plan;
 use crate::state::Copies;
 
@@ -170,7 +170,8 @@ impl Engine {
     }
 }
 
-/// The named services and what they depend on; empty stays empty and means all.
+/// The named services, what they depend on and what their images are built from; empty stays empty
+/// and means all.
 fn with_dependencies(project: &Project, named: &[ServiceName]) -> Result<Vec<ServiceName>> {
     let mut wanted = Vec::new();
     let mut open = named.to_vec();
@@ -180,6 +181,7 @@ fn with_dependencies(project: &Project, named: &[ServiceName]) -> Result<Vec<Ser
         };
         if !wanted.contains(&name) {
             open.extend(service.depends_on.keys().cloned());
+            open.extend(service.build.iter().flat_map(Build::services).cloned());
             wanted.push(name);
         }
     }

@@ -11,7 +11,7 @@ use super::{Store, load, local, survey};
 use crate::docker::{Engine, Found};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
-use crate::model::{Image, ImageState, NamedContext, Project, Service, ServiceName};
+use crate::model::{Image, ImageState, Project, Service, ServiceName};
 
 /// Builds and pulls at once.
 const AT_ONCE: usize = 4;
@@ -34,7 +34,7 @@ impl Store {
         }
         let engine = &local::engine(events).await?;
         let socket = engine.host().engine_socket().await?;
-        let docker = &Docker::find(&socket).await;
+        let docker = &Docker::find(&socket, engine).await;
         let image_of = &|name: &ServiceName| image_of(project, name);
         if let Some(docker) = docker {
             docker.check(works.iter().filter_map(|work| work.order(engine, image_of)))?;
@@ -83,10 +83,8 @@ impl Store {
         let service = work.service;
         let platform = order.platform;
         let before = survey::fingerprint(self, project, service).await?;
-        for other in order.build.contexts.values() {
-            if let NamedContext::Service(other) = other {
-                self.supply(engine, &image_of(project, other)).await?;
-            }
+        for other in order.build.services() {
+            self.supply(engine, &image_of(project, other)).await?;
         }
         let made = docker.build(order, events).await?;
         // What builders say they made is not always what the engine calls it.

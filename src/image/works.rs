@@ -6,7 +6,7 @@ use super::build::Order;
 use super::survey;
 use crate::docker::Engine;
 use crate::error::{Error, Result};
-use crate::model::{Build, ImageState, NamedContext, Project, Service, ServiceName};
+use crate::model::{Build, ImageState, Project, Service, ServiceName};
 
 /// One image to make, and the services that use it.
 pub(super) struct Work<'a> {
@@ -36,11 +36,7 @@ impl Work<'_> {
 
     /// The services whose images this one is built from.
     fn needs(&self) -> impl Iterator<Item = &ServiceName> {
-        let contexts = self.build.iter().flat_map(|build| build.contexts.values());
-        contexts.filter_map(|context| match context {
-            NamedContext::Service(service) => Some(service),
-            _ => None,
-        })
+        self.build.iter().flat_map(Build::services)
     }
 }
 
@@ -140,6 +136,7 @@ fn platform<'a>(service: &'a Service, build: &'a Build, own: &str) -> Option<&'a
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NamedContext;
 
     fn service(name: &str) -> Service {
         serde_json::from_value(serde_json::json!({

@@ -58,6 +58,16 @@ pub struct Build {
     pub isolation: Option<String>,
 }
 
+impl Build {
+    /// The services whose images this one is built from.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceName> {
+        self.contexts.values().filter_map(|context| match context {
+            NamedContext::Service(service) => Some(service),
+            _ => None,
+        })
+    }
+}
+
 /// One of `additional_contexts`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

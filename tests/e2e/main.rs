@@ -6,6 +6,7 @@
     reason = "a test that cannot set itself up must fail"
 )]
 
+mod builds;
 mod cache;
 mod changes;
 mod engine;

@@ -40,6 +40,8 @@ impl Asked {
 pub(super) struct Choice {
     pub(super) plugin: bool,
     pub(super) asked: Asked,
+    /// BuildKit is the one inside an engine older than Docker 23.
+    pub(super) old: bool,
 }
 
 impl Choice {
@@ -59,6 +61,13 @@ impl Choice {
             )
             .hint("unset it: BuildKit is used where the `docker buildx` plugin is installed"));
         }
+        if self.old && !build.contexts.is_empty() {
+            return Err(Error::user(format!(
+                "service `{service}` cannot be built here: `build.additional_contexts` needs a \
+                 newer BuildKit than the one in this machine's Docker"
+            ))
+            .hint("upgrade Docker to 23 or newer, or use a builder of its own: `docker buildx create --use`"));
+        }
         let mut modern = needs_buildkit(build);
         if foreign.is_some() && !modern.contains(&"platforms") {
             modern.push("platforms");
@@ -73,7 +82,12 @@ impl Choice {
             .hint("remove `build.network`, or the keys that need BuildKit"));
         }
         let allowed = self.plugin && self.asked != Asked::Classic;
-        if allowed && classic.is_none() {
+        // What the old one does not carry out, the classic builder does.
+        let better = self.old
+            && modern.is_empty()
+            && self.asked != Asked::BuildKit
+            && !unknown_to_old(build).is_empty();
+        if allowed && classic.is_none() && !better {
             return Ok(Builder::BuildKit);
         }
         if modern.is_empty() && self.asked != Asked::BuildKit {
@@ -87,6 +101,20 @@ impl Choice {
             .hint("unset `DOCKER_BUILDKIT`, or remove `build.network`"));
         }
         Err(self.refusal(service, &modern, foreign))
+    }
+
+    /// What the builder leaves out without a word, if anything.
+    pub(super) fn ignored(self, build: &Build, builder: Builder) -> Option<String> {
+        let keys: Vec<_> = unknown_to_old(build)
+            .into_iter()
+            .map(|key| format!("`build.{key}`"))
+            .collect();
+        (self.old && builder == Builder::BuildKit && !keys.is_empty()).then(|| {
+            format!(
+                "{} not carried out: the BuildKit in this machine's Docker is too old",
+                keys.join(" and ")
+            )
+        })
     }
 
     fn refusal(self, service: &ServiceName, modern: &[&str], foreign: Option<&str>) -> Error {
@@ -148,6 +176,17 @@ fn needs_buildkit(build: &Build) -> Vec<&'static str> {
     .collect()
 }
 
+/// The keys that BuildKit ignored before Docker 23.
+fn unknown_to_old(build: &Build) -> Vec<&'static str> {
+    let keys = [
+        ("shm_size", build.shm_size.is_some()),
+        ("ulimits", !build.ulimits.is_empty()),
+    ];
+    keys.into_iter()
+        .filter_map(|(key, written)| written.then_some(key))
+        .collect()
+}
+
 /// A network of the engine: BuildKit does not see those.
 fn needs_classic(build: &Build) -> Option<&str> {
     build
@@ -164,10 +203,12 @@ mod tests {
     const PLUGIN: Choice = Choice {
         plugin: true,
         asked: Asked::Nothing,
+        old: false,
     };
     const BARE: Choice = Choice {
         plugin: false,
         asked: Asked::Nothing,
+        old: false,
     };
 
     fn choose(choice: Choice, build: &Build) -> Result<Builder> {
@@ -228,7 +269,10 @@ mod tests {
         assert_eq!(read("true"), Asked::BuildKit);
         assert_eq!(read("0"), Asked::Classic);
         assert_eq!(read("yes"), Asked::Nonsense);
-        let with = |plugin, asked, build: &Build| choose(Choice { plugin, asked }, build);
+        let with = |plugin, asked, build: &Build| {
+            let old = false;
+            choose(Choice { plugin, asked, old }, build)
+        };
         let plain = Build::default();
         let classic = with(true, Asked::Classic, &plain).unwrap();
         assert_eq!(classic, Builder::Classic);
@@ -251,13 +295,7 @@ mod tests {
         };
         assert_eq!(choose(PLUGIN, &build).unwrap(), Builder::Classic);
         let asked = Asked::BuildKit;
-        let refused = choose(
-            Choice {
-                plugin: true,
-                asked,
-            },
-            &build,
-        );
+        let refused = choose(Choice { asked, ..PLUGIN }, &build);
         assert!(refused.unwrap_err().message().contains("`build.network`"));
         build.ssh = vec!["default".to_owned()];
         let refused = choose(PLUGIN, &build).unwrap_err();
@@ -276,5 +314,31 @@ mod tests {
         assert!(error.causes()[0].contains("`linux/arm64`"), "{error:?}");
         let builder = PLUGIN.builder(&service, &build, Some("linux/arm64"));
         assert_eq!(builder.unwrap(), Builder::BuildKit);
+    }
+
+    #[test]
+    fn an_old_buildkit_is_given_only_what_it_knows() {
+        let old = Choice {
+            old: true,
+            ..PLUGIN
+        };
+        let mut build = Build {
+            shm_size: Some(1),
+            ..Build::default()
+        };
+        assert_eq!(choose(PLUGIN, &build).unwrap(), Builder::BuildKit);
+        assert_eq!(choose(old, &build).unwrap(), Builder::Classic);
+        assert_eq!(old.ignored(&build, Builder::Classic), None);
+        build.ssh = vec!["default".to_owned()];
+        assert_eq!(choose(old, &build).unwrap(), Builder::BuildKit);
+        let said = old.ignored(&build, Builder::BuildKit).unwrap();
+        assert!(
+            said.starts_with("`build.shm_size` not carried out"),
+            "{said}"
+        );
+        assert_eq!(PLUGIN.ignored(&build, Builder::BuildKit), None);
+        build.contexts = demanding().contexts;
+        let error = choose(old, &build).unwrap_err();
+        assert!(error.hints()[0].contains("Docker to 23"), "{error:?}");
     }
 }

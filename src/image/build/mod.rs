@@ -15,9 +15,13 @@ use tokio::process::Command;
 use self::choose::{Asked, Builder, Choice};
 use self::command::Invocation;
 pub(super) use self::output::follow;
+use crate::docker::Engine;
 use crate::error::{Error, Explain, Result};
 use crate::event::Events;
 use crate::model::{Build, ServiceName};
+
+/// The first Docker whose own BuildKit knows every key.
+const NEWER: u32 = 23;
 
 /// The `docker` command of this machine, talking to one engine.
 #[derive(Debug, Clone)]
@@ -41,13 +45,14 @@ pub(super) struct Order<'a> {
 
 impl Docker {
     /// Finds the command and asks it for BuildKit. None: there is no `docker` on this machine.
-    pub(super) async fn find(socket: &Path) -> Option<Self> {
+    pub(super) async fn find(socket: &Path, engine: &Engine) -> Option<Self> {
         let mut docker = Self {
             program: "docker".into(),
             socket: socket.to_owned(),
             choice: Choice {
                 plugin: false,
                 asked: Asked::read(std::env::var_os("DOCKER_BUILDKIT").as_deref()),
+                old: false,
             },
         };
         let mut version = docker.command();
@@ -56,7 +61,27 @@ impl Docker {
             Ok(output) => docker.choice.plugin = output.status.success(),
             Err(_) => return None,
         }
+        let version = &engine.identity().version;
+        let major = version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse().ok());
+        if docker.choice.plugin && major.is_some_and(|major: u32| major < NEWER) {
+            docker.choice.old = docker.builds_inside().await;
+        }
         Some(docker)
+    }
+
+    /// Whether the chosen builder is the engine's own, and not one in a container of its own.
+    async fn builds_inside(&self) -> bool {
+        let mut inspect = self.command();
+        inspect.args(["buildx", "inspect"]).stdin(Stdio::null());
+        let said = inspect.output().await.map(|output| output.stdout);
+        let said = said.unwrap_or_default();
+        let driver = String::from_utf8_lossy(&said)
+            .lines()
+            .find_map(|line| Some(line.strip_prefix("Driver:")?.trim().to_owned()));
+        driver.is_none_or(|driver| driver == "docker")
     }
 
     /// The command with its engine chosen, whatever `docker context` says.
@@ -120,6 +145,9 @@ impl Docker {
         let folder = tempfile::tempdir().explain(|| "no temporary folder can be made")?;
         let iidfile = folder.path().join("iid");
         let builder = self.builder(order)?;
+        if let Some(ignored) = self.choice.ignored(order.build, builder) {
+            events.warn(format!("service `{service}`: {ignored}"));
+        }
         let invocation = Invocation {
             build: order.build,
             reference: order.reference,

@@ -78,12 +78,8 @@ fn below<'a>(
         .hint("remove one `service:` from `build.additional_contexts`"));
     }
     above.push(&service.name);
-    let others = build.contexts.values().filter_map(|context| match context {
-        NamedContext::Service(other) => Some(other),
-        _ => None,
-    });
     let mut images = BTreeMap::new();
-    for other in others {
+    for other in build.services() {
         let Some(found) = project.services.get(other) else {
             return Err(Error::user(format!(
                 "service `{}` is built from the image of service `{other}`, which is not active",

@@ -1,6 +1,7 @@
 //! What a journey is made of: a lab, a project of its own on it, the program, requests and
 //! patience.
 
+mod buildx;
 mod http;
 mod lab;
 mod load;
@@ -8,6 +9,7 @@ mod project;
 mod wait;
 mod webpods;
 
+pub use buildx::with_buildx;
 pub use http::{Answer, get};
 pub use lab::{Lab, Node, lab};
 pub use load::Load;
