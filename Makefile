@@ -21,7 +21,11 @@ demo-down: ## remove what the demo made
 	scripts/demo-down.sh
 
 bench: ## how fast, compared with docker compose
+	scripts/bench-config.sh
 	scripts/bench.sh
+
+fuzz: ## the Compose loader against input made to break it, for a minute
+	scripts/fuzz.sh 60
 
 fmt: ## format Rust and Lua
 	cargo fmt
@@ -32,4 +36,4 @@ lint: ## what .ci/run checks besides the tests
 	cargo clippy --all-targets --locked -- --deny warnings
 	scripts/lua.sh check
 
-.PHONY: help build install test demo demo-down bench fmt lint
+.PHONY: help build install test demo demo-down bench fuzz fmt lint
