@@ -21,6 +21,7 @@ mod node;
 mod not_yet;
 mod proxy;
 mod ps;
+mod pull;
 mod push;
 mod release;
 mod rollback;
@@ -70,6 +71,7 @@ enum Verb {
     Config(config::Config),
     Build(build::Build),
     Images(images::Images),
+    Pull(pull::Pull),
     Push(push::Push),
     Diff(diff::Diff),
     Up(up::Up),
@@ -132,6 +134,7 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
         Verb::Completion(verb) => verb.run(app),
         Verb::Build(verb) => block_on(verb.run(app)),
         Verb::Images(verb) => block_on(verb.run(app)),
+        Verb::Pull(verb) => block_on(verb.run(app)),
         Verb::Push(verb) => block_on(verb.run(app)),
         Verb::Diff(verb) => block_on(verb.run(app)),
         Verb::Up(verb) | Verb::Deploy(verb) => block_on(verb.run(app)),

@@ -7,11 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::error::{Error, Kind};
 
 /// Words of the command line, and the answer.
-const ANSWERS: [(&[&str], &str); 17] = [
-    (
-        &["pull"],
-        "`webpods up` pulls images that have no `build:` and ships them to the hosts",
-    ),
+const ANSWERS: [(&[&str], &str); 16] = [
     (
         &["doctor"],
         "`webpods node check` examines every host of a context",

@@ -1,6 +1,7 @@
 //! Images of a project: found, built, pulled, shipped.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -23,13 +24,22 @@ impl Engine {
         &self,
         options: &RolloutOptions,
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let services = with_dependencies(self.project().await?, &options.services)?;
+        self.survey_services(&services, options.build).await
+    }
+
+    /// As [`Engine::survey_images`], of just these services; empty means all.
+    async fn survey_services(
+        &self,
+        services: &[ServiceName],
+        mode: image::BuildMode,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let project = self.project().await?;
         let store = self.store().await?;
-        let services = with_dependencies(project, &options.services)?;
         let local = image::local_engine(&self.settings.events).await.ok();
         let local = local.as_ref();
         let known_here = store
-            .survey(project, &services, options.build, &BTreeMap::new(), local)
+            .survey(project, services, mode, &BTreeMap::new(), local)
             .await;
         if let Ok(images) = &known_here
             && images.values().all(|image| image.known().is_some())
@@ -39,7 +49,7 @@ impl Engine {
         // Only a machine that never built these sources has to ask what the hosts run.
         let recorded = self.recorded_images().await?;
         store
-            .survey(project, &services, options.build, &recorded, local)
+            .survey(project, services, mode, &recorded, local)
             .await
     }
 
@@ -122,12 +132,34 @@ impl Engine {
         Ok(rows(&self.realise(states).await?))
     }
 
-    /// Sends each host the blobs that its share of the project lacks, under the project's lock.
+    /// Builds and pulls what is pending, lists the result and writes it into a file.
     ///
     /// # Errors
-    /// A build fails, a host cannot be reached or is full, the lock is held.
-    pub async fn push(&self, authority: &Authority, options: &RolloutOptions) -> Result<Vec<Sent>> {
+    /// A build or pull fails; the file cannot be written.
+    pub async fn pull(&self, options: &RolloutOptions, to: Option<&Path>) -> Result<Vec<ImageRow>> {
         let states = self.realise(self.survey_images(options).await?).await?;
+        if let Some(path) = to {
+            self.store().await?.carry_out(known(&states), path).await?;
+        }
+        Ok(rows(&states))
+    }
+
+    /// Sends each host the blobs that its share of the project lacks, under the project's lock.
+    /// With `from`, images come from that archive or folder.
+    ///
+    /// # Errors
+    /// A build fails, the archive cannot be used, a host cannot be reached or is full, the lock is
+    /// held.
+    pub async fn push(
+        &self,
+        authority: &Authority,
+        options: &RolloutOptions,
+        from: Option<&Path>,
+    ) -> Result<Vec<Sent>> {
+        let states = match from {
+            Some(path) => self.carried(options, path).await?,
+            None => self.realise(self.survey_images(options).await?).await?,
+        };
         let observed = self.observe(&known(&states)).await?;
         let plan = self.plan_up(options, &states, &observed).await?;
         let nodes = self.nodes().await?;
@@ -135,6 +167,62 @@ impl Engine {
         let result = self.send(&plan).await;
         self.let_go(lease, &result).await;
         result
+    }
+
+    /// Images from an archive; what it does not have is found, built or pulled as always.
+    async fn carried(
+        &self,
+        options: &RolloutOptions,
+        path: &Path,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let project = self.project().await?;
+        let wanted: Vec<ServiceName> = match with_dependencies(project, &options.services)? {
+            all if all.is_empty() => project.services.keys().cloned().collect(),
+            named => named,
+        };
+        let asked = match options.services.as_slice() {
+            // What it depends on must not be mistaken for it.
+            [one] => std::slice::from_ref(one),
+            _ => &wanted,
+        };
+        let platforms = self.platforms().await?;
+        let platform = match platforms.as_slice() {
+            [(platform, _)] => Some(platform.as_str()),
+            _ => None,
+        };
+        let store = self.store().await?;
+        let found = store.carry_in(project, asked, platform, path).await?;
+        let rest: Vec<ServiceName> = wanted
+            .into_iter()
+            .filter(|name| !found.contains_key(name))
+            .collect();
+        let mut states = BTreeMap::new();
+        if !rest.is_empty() {
+            let surveyed = self.survey_services(&rest, options.build).await?;
+            states = self.realise(surveyed).await?;
+        }
+        for (name, image) in found {
+            self.settings.events.notice(format!(
+                "service `{name}`: image {} from `{}`",
+                image.manifest.digest.short(),
+                path.display()
+            ));
+            states.insert(name, ImageState::Known(image));
+        }
+        Ok(states)
+    }
+
+    /// The platforms of the hosts, and which hosts are of each.
+    async fn platforms(&self) -> Result<Vec<(String, Vec<HostName>)>> {
+        let mut platforms: Vec<(String, Vec<HostName>)> = Vec::new();
+        for node in self.nodes().await?.iter() {
+            let platform = &node.engine().await?.identity().platform;
+            match platforms.iter_mut().find(|(one, _)| one == platform) {
+                Some((_, hosts)) => hosts.push(node.name().clone()),
+                None => platforms.push((platform.clone(), vec![node.name().clone()])),
+            }
+        }
+        Ok(platforms)
     }
 
     async fn send(&self, plan: &Plan) -> Result<Vec<Sent>> {

@@ -23,39 +23,73 @@ fn path(blob: &Blob) -> String {
     format!("blobs/sha256/{}", blob.digest.hex())
 }
 
-/// The documents of the archive: `oci-layout`, `index.json` for containerd, `manifest.json` for
-/// the classic store. Both name the image by its host tag.
-fn documents(image: &Image) -> [(&'static str, Vec<u8>); 3] {
-    let mut platform = image.platform.splitn(3, '/');
-    let mut part = || platform.next().unwrap_or_default().to_owned();
-    let mut described = json!({ "os": part(), "architecture": part() });
-    let variant = part();
-    if !variant.is_empty() {
-        described["variant"] = variant.into();
+/// An image and what it is called in full: `docker.io/library/app:1`.
+pub(super) struct Named {
+    pub(super) image: Image,
+    pub(super) names: Vec<String>,
+}
+
+impl Named {
+    /// Under the name it has on hosts.
+    fn on_hosts(image: &Image) -> Self {
+        Self {
+            image: image.clone(),
+            names: vec![format!("docker.io/{}", image.host_tag())],
+        }
     }
+
+    /// Its entries in `index.json`: one per name.
+    fn manifests(&self) -> Vec<serde_json::Value> {
+        let image = &self.image;
+        let mut platform = image.platform.splitn(3, '/');
+        let mut part = || platform.next().unwrap_or_default().to_owned();
+        let mut described = json!({ "os": part(), "architecture": part() });
+        let variant = part();
+        if !variant.is_empty() {
+            described["variant"] = variant.into();
+        }
+        let entries = self.names.iter().map(|name| {
+            let last = name.rsplit('/').next().unwrap_or(name);
+            let tag = last.split_once(':').map_or("latest", |(_, tag)| tag);
+            json!({
+                "mediaType": manifest::MANIFEST,
+                "digest": image.manifest.digest,
+                "size": image.manifest.size,
+                "platform": described,
+                "annotations": {
+                    "io.containerd.image.name": name,
+                    "org.opencontainers.image.ref.name": tag,
+                },
+            })
+        });
+        entries.collect()
+    }
+
+    /// Its entry in `manifest.json`. A name with a digest is no tag.
+    fn docker(&self) -> serde_json::Value {
+        let tags = self.names.iter().filter(|name| !name.contains('@'));
+        let tags = tags.map(|name| name.strip_prefix("docker.io/").unwrap_or(name));
+        json!({
+            "Config": path(&self.image.config),
+            "RepoTags": tags.collect::<Vec<_>>(),
+            "Layers": self.image.layers.iter().map(path).collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// The documents of the archive: `oci-layout`, `index.json` for containerd, `manifest.json` for
+/// the classic store.
+fn documents(images: &[Named]) -> [(&'static str, Vec<u8>); 3] {
     let index = json!({
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.index.v1+json",
-        "manifests": [{
-            "mediaType": manifest::MANIFEST,
-            "digest": image.manifest.digest,
-            "size": image.manifest.size,
-            "platform": described,
-            "annotations": {
-                "io.containerd.image.name": format!("docker.io/{}", image.host_tag()),
-                "org.opencontainers.image.ref.name": "latest",
-            },
-        }],
+        "manifests": images.iter().flat_map(Named::manifests).collect::<Vec<_>>(),
     });
-    let docker = json!([{
-        "Config": path(&image.config),
-        "RepoTags": [image.host_tag()],
-        "Layers": image.layers.iter().map(path).collect::<Vec<_>>(),
-    }]);
+    let docker: Vec<_> = images.iter().map(Named::docker).collect();
     [
         ("oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#.to_vec()),
         ("index.json", index.to_string().into_bytes()),
-        ("manifest.json", docker.to_string().into_bytes()),
+        ("manifest.json", json!(docker).to_string().into_bytes()),
     ]
 }
 
@@ -66,33 +100,51 @@ fn header(size: u64) -> Header {
     header
 }
 
-fn append_documents(archive: &mut Builder<impl Write>, image: &Image) -> io::Result<()> {
-    for (name, bytes) in documents(image) {
+fn append_documents(archive: &mut Builder<impl Write>, images: &[Named]) -> io::Result<()> {
+    for (name, bytes) in documents(images) {
         archive.append_data(&mut header(bytes.len() as u64), name, &*bytes)?;
     }
     Ok(())
 }
 
-/// A tar of the documents alone; the host adds the blobs.
+/// A tar of the documents alone, for the name it has on hosts; the host adds the blobs.
 pub(super) fn head(image: &Image) -> Result<Vec<u8>> {
     let mut archive = Builder::new(Vec::new());
-    append_documents(&mut archive, image)
+    append_documents(&mut archive, &[Named::on_hosts(image)])
         .and_then(|()| archive.into_inner())
         .map_err(|error| Error::user("the image's archive cannot be made").cause(error))
 }
 
-/// The whole archive, blobs from the local store.
+/// The whole archive under the name it has on hosts, blobs from the local store.
 pub(super) fn write(
     store: &Store,
     image: &Image,
     supplied: &BTreeSet<Digest>,
     to: impl Write,
 ) -> io::Result<()> {
+    whole(store, &[Named::on_hosts(image)], supplied, to)
+}
+
+/// An archive of several images, each blob once.
+pub(super) fn archive(store: &Store, images: &[Named], to: impl Write) -> io::Result<()> {
+    whole(store, images, &BTreeSet::new(), to)
+}
+
+fn whole(
+    store: &Store,
+    images: &[Named],
+    supplied: &BTreeSet<Digest>,
+    to: impl Write,
+) -> io::Result<()> {
     let mut archive = Builder::new(to);
-    append_documents(&mut archive, image)?;
-    for blob in blobs(image, supplied) {
-        let file = store.read(&blob.digest).map_err(io::Error::other)?;
-        archive.append_data(&mut header(blob.size), path(blob), file)?;
+    append_documents(&mut archive, images)?;
+    let mut written = supplied.clone();
+    for image in images {
+        for blob in blobs(&image.image, &written) {
+            let file = store.read(&blob.digest).map_err(io::Error::other)?;
+            archive.append_data(&mut header(blob.size), path(blob), file)?;
+        }
+        written.extend(image.image.blobs().map(|blob| blob.digest.clone()));
     }
     archive.into_inner()?.flush()
 }
@@ -125,7 +177,7 @@ mod tests {
         let supplied = [image.layers[0].digest.clone()].into();
         let left: Vec<_> = blobs(&image, &supplied);
         assert_eq!(left, [&image.layers[1], &image.config, &image.manifest]);
-        let [_, index, docker] = documents(&image);
+        let [_, index, docker] = documents(&[Named::on_hosts(&image)]);
         let docker: serde_json::Value = serde_json::from_slice(&docker.1).unwrap();
         assert_eq!(docker[0]["Layers"].as_array().unwrap().len(), 2);
         assert_eq!(docker[0]["RepoTags"][0], image.host_tag());

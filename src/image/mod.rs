@@ -10,6 +10,7 @@
 mod amount;
 mod archive;
 mod build;
+mod carry;
 mod chain;
 mod export;
 mod gc;

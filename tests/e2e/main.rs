@@ -8,6 +8,7 @@
 
 mod builds;
 mod cache;
+mod carry;
 mod changes;
 mod engine;
 mod fleet;

@@ -1,9 +1,9 @@
-//! Which image of an archive: by its OCI index, else by Docker's `manifest.json`.
+//! The images of an archive, by its OCI index, else by Docker's `manifest.json`, and which of them is
+//! wanted.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::Wanted;
 use super::members::{Members, missing};
 use crate::error::{Error, Explain, Result};
 use crate::image::manifest::Config;
@@ -13,9 +13,12 @@ use crate::model::Digest;
 const DEEPEST_INDEX: usize = 4;
 
 /// An image in an archive: its configuration's bytes and the paths of its layers.
-pub(super) struct Chosen {
+pub(super) struct Found {
     pub(super) config: Vec<u8>,
     pub(super) layers: Vec<String>,
+    pub(super) platform: String,
+    /// What it is called there, in full: `docker.io/library/app:1`.
+    pub(super) names: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +61,17 @@ impl Descriptor {
             || self.platform.as_ref().is_some_and(|p| p.os == "unknown")
     }
 
+    /// What the image is called, if the index says so.
+    fn name(&self) -> Option<String> {
+        [
+            "io.containerd.image.name",
+            "org.opencontainers.image.ref.name",
+        ]
+        .iter()
+        .find_map(|key| self.annotations.get(*key))
+        .map(|name| in_full(name))
+    }
+
     fn is_foreign(&self) -> bool {
         !self.urls.is_empty()
             || self.media_type.contains("nondistributable")
@@ -78,50 +92,96 @@ struct DockerManifest {
     config: String,
     #[serde(default)]
     layers: Option<Vec<String>>,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+}
+
+/// Every image, each once, with all its names.
+///
+/// # Errors
+/// A document cannot be read or is another one than its digest says; a layer may not be
+/// distributed.
+pub(super) fn images(members: &Members) -> Result<Vec<Found>> {
+    let mut all = Vec::new();
+    if let Some(bytes) = members.document("index.json")? {
+        let index: Index = parse("index.json", &bytes)?;
+        from_index(members, &index, None, 0, &mut all)?;
+    }
+    let from_index = !all.is_empty();
+    if let Some(bytes) = members.document("manifest.json")? {
+        let manifests: Vec<DockerManifest> = parse("manifest.json", &bytes)?;
+        for manifest in manifests {
+            match from_docker(members, manifest) {
+                Ok(found) => all.push(found),
+                // The index has said already what is complete.
+                Err(_) if from_index => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    let mut images: Vec<Found> = Vec::new();
+    for found in all {
+        match images.iter_mut().find(|image| image.config == found.config) {
+            // Two names of one image are one image.
+            Some(image) => image.names.extend(found.names),
+            None => images.push(found),
+        }
+    }
+    Ok(images)
 }
 
 /// The one image that matches.
 ///
 /// # Errors
 /// There is none, or there are several and the platform does not tell which.
-pub(super) fn choose(members: &Members, wanted: Wanted) -> Result<Chosen> {
-    let mut found = Vec::new();
-    if let Some(bytes) = members.document("index.json")? {
-        let index: Index = parse("index.json", &bytes)?;
-        from_index(members, &index, 0, &mut found)?;
-    }
-    if found.is_empty() {
-        found = from_docker(members)?;
-    }
-    let mut platforms: Vec<(String, Chosen)> = Vec::new();
-    for chosen in found {
-        let platform = Config::parse(&chosen.config)?.platform();
-        // Two names of one image are one image.
-        if !platforms
-            .iter()
-            .any(|(_, other)| other.config == chosen.config)
-        {
-            platforms.push((platform, chosen));
-        }
-    }
-    if platforms.len() > 1
-        && let Some(platform) = wanted.platform
+pub(super) fn choose<'a>(
+    images: impl Iterator<Item = &'a Found>,
+    platform: Option<&str>,
+) -> Result<&'a Found> {
+    let mut images: Vec<&Found> = images.collect();
+    if images.len() > 1
+        && let Some(platform) = platform
     {
-        platforms.retain(|(have, _)| same_platform(have, platform));
+        images.retain(|image| same_platform(&image.platform, platform));
     }
-    let names: Vec<&str> = platforms.iter().map(|(name, _)| name.as_str()).collect();
-    match names.len() {
-        0 => Err(Error::user(match wanted.platform {
+    match images.as_slice() {
+        [] => Err(Error::user(match platform {
             Some(platform) => format!("the archive holds no image for `{platform}`"),
             None => "the archive holds no image".to_owned(),
         })),
-        1 => Ok(platforms.remove(0).1),
-        _ => Err(Error::user(format!(
-            "the archive holds several images: {}",
-            names.join(", ")
-        ))
-        .hint("set `platform:` of the service to one of them")),
+        [one] => Ok(one),
+        several => {
+            let platforms: Vec<&str> = several.iter().map(|one| one.platform.as_str()).collect();
+            Err(Error::user(format!(
+                "the archive holds several images: {}",
+                platforms.join(", ")
+            ))
+            .hint("set `platform:` of the service to one of them"))
+        }
     }
+}
+
+/// A name as engines have it in full: `app` is `docker.io/library/app:latest`.
+pub(in crate::image) fn in_full(name: &str) -> String {
+    let (domain, rest) = match name.split_once('/') {
+        Some((domain, rest)) if domain == "localhost" || domain.contains(['.', ':']) => {
+            (domain, rest)
+        }
+        _ => ("docker.io", name),
+    };
+    let domain = if domain == "index.docker.io" {
+        "docker.io"
+    } else {
+        domain
+    };
+    let library = if domain == "docker.io" && !rest.contains('/') {
+        "library/"
+    } else {
+        ""
+    };
+    let tagged = rest.contains('@') || rest.rsplit('/').next().unwrap_or(rest).contains(':');
+    let tag = if tagged { "" } else { ":latest" };
+    format!("{domain}/{library}{rest}{tag}")
 }
 
 /// Whether an image for `have` is what `wanted` asks for; a variant counts when it is asked for.
@@ -137,8 +197,9 @@ pub(in crate::image) fn same_platform(have: &str, wanted: &str) -> bool {
 fn from_index(
     members: &Members,
     index: &Index,
+    above: Option<&str>,
     depth: usize,
-    found: &mut Vec<Chosen>,
+    found: &mut Vec<Found>,
 ) -> Result<()> {
     if depth > DEEPEST_INDEX {
         return Err(Error::user("the archive's indexes nest too deeply"));
@@ -147,61 +208,70 @@ fn from_index(
         if descriptor.is_attestation() {
             continue;
         }
-        let path = descriptor.path();
         // An index lists platforms that were never fetched.
-        let Some(bytes) = members.document(&path)? else {
+        let Some(bytes) = document(members, descriptor)? else {
             continue;
         };
+        let path = descriptor.path();
+        let name = descriptor.name();
+        let name = name.as_deref().or(above);
         if descriptor.is_index() {
-            from_index(members, &parse(&path, &bytes)?, depth + 1, found)?;
+            from_index(members, &parse(&path, &bytes)?, name, depth + 1, found)?;
             continue;
         }
         let manifest: Manifest = parse(&path, &bytes)?;
-        if !members.has(&manifest.config.path()) {
+        let Some(config) = document(members, &manifest.config)? else {
             continue;
-        }
+        };
         if let Some(layer) = manifest.layers.iter().find(|layer| layer.is_foreign()) {
             return Err(Error::user(format!(
                 "layer `{}` may not be distributed and is not in the archive",
                 layer.digest
             )));
         }
-        if !manifest
-            .layers
-            .iter()
-            .all(|layer| members.has(&layer.path()))
-        {
-            continue;
+        let layers: Vec<String> = manifest.layers.iter().map(Descriptor::path).collect();
+        if layers.iter().all(|path| members.has(path)) {
+            found.push(Found {
+                platform: Config::parse(&config)?.platform(),
+                config,
+                layers,
+                names: name.map(str::to_owned).into_iter().collect(),
+            });
         }
-        let config = manifest.config.path();
-        found.push(Chosen {
-            config: members.document(&config)?.ok_or_else(|| missing(&config))?,
-            layers: manifest.layers.iter().map(Descriptor::path).collect(),
-        });
     }
     Ok(())
 }
 
-fn from_docker(members: &Members) -> Result<Vec<Chosen>> {
-    let Some(bytes) = members.document("manifest.json")? else {
-        return Ok(Vec::new());
+/// What a descriptor leads to, when it is there; its bytes are the ones it names.
+fn document(members: &Members, descriptor: &Descriptor) -> Result<Option<Vec<u8>>> {
+    let path = descriptor.path();
+    let Some(bytes) = members.document(&path)? else {
+        return Ok(None);
     };
-    let manifests: Vec<DockerManifest> = parse("manifest.json", &bytes)?;
-    manifests
-        .into_iter()
-        .map(|manifest| {
-            let layers = manifest.layers.unwrap_or_default();
-            if let Some(absent) = layers.iter().find(|path| !members.has(path)) {
-                return Err(missing(absent));
-            }
-            Ok(Chosen {
-                config: members
-                    .document(&manifest.config)?
-                    .ok_or_else(|| missing(&manifest.config))?,
-                layers,
-            })
-        })
-        .collect()
+    let digest = Digest::of(&bytes);
+    if digest != descriptor.digest {
+        return Err(Error::user(format!(
+            "the archive is damaged: `{path}` has digest `{digest}`"
+        )));
+    }
+    Ok(Some(bytes))
+}
+
+fn from_docker(members: &Members, manifest: DockerManifest) -> Result<Found> {
+    let layers = manifest.layers.unwrap_or_default();
+    if let Some(absent) = layers.iter().find(|path| !members.has(path)) {
+        return Err(missing(absent));
+    }
+    let config = members
+        .document(&manifest.config)?
+        .ok_or_else(|| missing(&manifest.config))?;
+    let names = manifest.repo_tags.unwrap_or_default();
+    Ok(Found {
+        platform: Config::parse(&config)?.platform(),
+        config,
+        layers,
+        names: names.iter().map(|name| in_full(name)).collect(),
+    })
 }
 
 fn parse<T: DeserializeOwned>(path: &str, bytes: &[u8]) -> Result<T> {

@@ -1,8 +1,11 @@
-//! The members of an archive: documents in memory, everything else in the store.
+//! The members of an archive: documents in memory, everything else in the store. Those of a folder
+//! stay where they are until they are asked for.
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::Path;
 
+use super::folder::Folder;
 use super::layer::{self, Stored};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
@@ -27,10 +30,21 @@ enum Member {
 /// Everything an archive holds, by path.
 pub(super) struct Members<'a> {
     store: &'a Store,
-    by_path: HashMap<String, Member>,
+    place: Place,
+}
+
+enum Place {
+    Read(HashMap<String, Member>),
+    Folder(Folder),
 }
 
 impl<'a> Members<'a> {
+    /// Those of a folder.
+    pub(super) fn folder(store: &'a Store, path: &Path) -> Result<Self> {
+        let place = Place::Folder(Folder::open(path)?);
+        Ok(Self { store, place })
+    }
+
     /// Reads an archive to its end.
     pub(super) fn read(store: &'a Store, archive: impl Read) -> Result<Self> {
         let mut by_path = HashMap::new();
@@ -77,44 +91,57 @@ impl<'a> Members<'a> {
             };
             by_path.insert(path, member);
         }
-        Ok(Self { store, by_path })
-    }
-
-    fn find(&self, path: &str) -> Result<Option<&Member>> {
-        let mut path = within("", path.as_bytes())?;
-        for _ in 0..LONGEST_CHAIN {
-            match self.by_path.get(&path) {
-                Some(Member::Link(target)) => path.clone_from(target),
-                found => return Ok(found),
-            }
-        }
-        Err(Error::user(format!(
-            "the archive's links at `{path}` lead in a circle"
-        )))
+        let place = Place::Read(by_path);
+        Ok(Self { store, place })
     }
 
     /// The uncompressed content of a member.
     pub(super) fn blob(&self, path: &str) -> Result<Blob> {
-        match self.find(path)? {
-            Some(Member::Stored(stored)) => Ok(stored.blob.clone()),
-            Some(Member::Document(bytes)) => self.store.put(bytes),
-            _ => Err(missing(path)),
-        }
+        let stored = match &self.place {
+            Place::Read(by_path) => match find(by_path, path)? {
+                Some(Member::Stored(stored)) => Some(stored.clone()),
+                Some(Member::Document(bytes)) => return self.store.put(bytes),
+                _ => None,
+            },
+            Place::Folder(folder) => folder.stored(self.store, path)?,
+        };
+        stored
+            .map(|stored| stored.blob)
+            .ok_or_else(|| missing(path))
     }
 
     /// A document, when it is there.
     pub(super) fn document(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        Ok(match self.find(path)? {
-            Some(Member::Document(bytes)) => Some(bytes.clone()),
-            Some(Member::Stored(stored)) => Some(self.store.read_small(&stored.blob.digest)?),
-            _ => None,
-        })
+        match &self.place {
+            Place::Read(by_path) => Ok(match find(by_path, path)? {
+                Some(Member::Document(bytes)) => Some(bytes.clone()),
+                Some(Member::Stored(stored)) => Some(self.store.read_small(&stored.blob.digest)?),
+                _ => None,
+            }),
+            Place::Folder(folder) => folder.document(path),
+        }
     }
 
     /// Whether something is stored under this path.
     pub(super) fn has(&self, path: &str) -> bool {
-        matches!(self.find(path), Ok(Some(_)))
+        match &self.place {
+            Place::Read(by_path) => matches!(find(by_path, path), Ok(Some(_))),
+            Place::Folder(folder) => folder.has(path),
+        }
     }
+}
+
+fn find<'a>(by_path: &'a HashMap<String, Member>, path: &str) -> Result<Option<&'a Member>> {
+    let mut path = within("", path.as_bytes())?;
+    for _ in 0..LONGEST_CHAIN {
+        match by_path.get(&path) {
+            Some(Member::Link(target)) => path.clone_from(target),
+            found => return Ok(found),
+        }
+    }
+    Err(Error::user(format!(
+        "the archive's links at `{path}` lead in a circle"
+    )))
 }
 
 /// The error for a member that another one names.
@@ -124,7 +151,12 @@ pub(super) fn missing(path: &str) -> Error {
     ))
 }
 
-fn stored(store: &Store, path: &str, entry: &mut impl Read, size: u64) -> Result<Stored> {
+pub(super) fn stored(
+    store: &Store,
+    path: &str,
+    entry: &mut impl Read,
+    size: u64,
+) -> Result<Stored> {
     let named = path
         .strip_prefix("blobs/sha256/")
         .and_then(|hex| format!("sha256:{hex}").parse::<Digest>().ok());
@@ -172,7 +204,7 @@ fn folder(path: &str) -> &str {
 }
 
 /// `path` relative to `base`, without `.` and `..`; it must stay within the archive.
-fn within(base: &str, path: &[u8]) -> Result<String> {
+pub(super) fn within(base: &str, path: &[u8]) -> Result<String> {
     let text = std::str::from_utf8(path)
         .explain(|| "the archive holds a name that is not UTF-8".to_owned())?;
     let outside = || {

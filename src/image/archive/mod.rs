@@ -1,19 +1,24 @@
 //! Reads what engines and builders write: `docker save` of every version and both image stores,
-//! OCI layouts with plain, gzip or zstd layers and attestations.
+//! OCI layouts with plain, gzip or zstd layers and attestations, as archives or as folders.
 //!
-//! In: one tar stream, read once. Out: uncompressed layers in the store, every digest checked, and
-//! the [`Image`] they make. The archive is not trusted.
+//! In: one tar stream, read once, or a folder. Out: uncompressed layers in the store, every digest
+//! checked, and the [`Image`]s they make. The archive is not trusted.
 
 mod choose;
+mod folder;
 mod layer;
 mod members;
 
-use std::io::Read;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::Path;
 
-pub(super) use self::choose::same_platform;
+use self::choose::{Found, choose, images};
+pub(super) use self::choose::{in_full, same_platform};
 use self::members::Members;
 use super::{Store, manifest};
-use crate::error::{Error, Result};
+use crate::error::{Error, Explain, Result};
 use crate::model::Image;
 
 /// Which image of an archive is wanted.
@@ -32,18 +37,127 @@ impl Store {
     /// The archive is truncated, damaged or hostile, or holds no image that matches; the store is
     /// full. Nothing but complete blobs is left in the store.
     pub fn import(&self, archive: impl Read, wanted: Wanted) -> Result<Image> {
-        let explain =
-            |error: Error| error.context(format!("image `{}` cannot be read", wanted.reference));
-        let members = Members::read(self, archive).map_err(explain)?;
-        let chosen = choose::choose(&members, wanted).map_err(explain)?;
-        let layers = chosen
-            .layers
-            .iter()
-            .map(|path| members.blob(path))
-            .collect::<Result<Vec<_>>>()
-            .map_err(explain)?;
-        manifest::normalise(self, wanted.reference, &chosen.config, layers)
+        Members::read(self, archive)
+            .and_then(|members| Archive::new(self, members))
+            .and_then(|archive| archive.image(archive.images.iter(), wanted))
+            .map_err(|error| error.context(format!("image `{}` cannot be read", wanted.reference)))
     }
+}
+
+/// An archive of any number of images.
+pub(super) struct Archive<'a> {
+    store: &'a Store,
+    members: Members<'a>,
+    images: Vec<Found>,
+}
+
+impl<'a> Archive<'a> {
+    /// Opens a file, compressed or not, or a folder.
+    ///
+    /// # Errors
+    /// It cannot be read, is damaged or hostile; the store is full.
+    pub(super) fn open(store: &'a Store, path: &Path) -> Result<Self> {
+        let shown = path.display();
+        let unreadable = || format!("`{shown}` cannot be read");
+        let mut file = File::open(path).explain(unreadable)?;
+        let found = file.metadata().explain(unreadable)?;
+        let opened = if found.is_dir() {
+            Members::folder(store, path)
+        } else {
+            let mut start = [0; 4];
+            let compressed = file.read(&mut start).explain(unreadable)? == start.len();
+            file.rewind().explain(unreadable)?;
+            let file = BufReader::with_capacity(256 << 10, file);
+            match start {
+                [0x1f, 0x8b, ..] if compressed => {
+                    Members::read(store, flate2::read::MultiGzDecoder::new(file))
+                }
+                [0x28, 0xb5, 0x2f, 0xfd] if compressed => {
+                    let unpacked = zstd::stream::read::Decoder::with_buffer(file);
+                    Members::read(store, unpacked.explain(unreadable)?)
+                }
+                _ => Members::read(store, file),
+            }
+        };
+        opened
+            .and_then(|members| Self::new(store, members))
+            .map_err(|error| error.context(format!("archive `{shown}` cannot be used")))
+    }
+
+    fn new(store: &'a Store, members: Members<'a>) -> Result<Self> {
+        let images = images(&members)?;
+        Ok(Self {
+            store,
+            members,
+            images,
+        })
+    }
+
+    /// What its images are called; an image without a name is not among them.
+    pub(super) fn names(&self) -> BTreeSet<&str> {
+        let names = self.images.iter().flat_map(|image| &image.names);
+        names.map(String::as_str).collect()
+    }
+
+    /// The image of this name; none: no image is called so.
+    ///
+    /// # Errors
+    /// It is for other platforms, or damaged; the store is full.
+    pub(super) fn named(&self, wanted: Wanted) -> Result<Option<Image>> {
+        let name = in_full(wanted.reference);
+        let mut named = self
+            .images
+            .iter()
+            .filter(|image| image.names.contains(&name))
+            .peekable();
+        if named.peek().is_none() {
+            return Ok(None);
+        }
+        self.fitting(named, wanted).map(Some)
+    }
+
+    /// Its only image, whatever it is called there; none: it holds several.
+    ///
+    /// # Errors
+    /// As [`Archive::named`].
+    pub(super) fn only(&self, wanted: Wanted) -> Result<Option<Image>> {
+        let names = &self.images.first().map(|image| &image.names);
+        let same = self.images.iter().all(|image| Some(&image.names) == *names);
+        if self.images.is_empty() || !same {
+            return Ok(None);
+        }
+        self.fitting(self.images.iter(), wanted).map(Some)
+    }
+
+    fn fitting<'f>(
+        &self,
+        images: impl Iterator<Item = &'f Found>,
+        wanted: Wanted,
+    ) -> Result<Image> {
+        let image = self.image(images, wanted)?;
+        match wanted.platform {
+            Some(platform) if !same_machine(&image.platform, platform) => {
+                Err(Error::user(format!(
+                    "image `{}` of the archive is for `{}`, and `{platform}` is wanted",
+                    wanted.reference, image.platform
+                )))
+            }
+            _ => Ok(image),
+        }
+    }
+
+    fn image<'f>(&self, images: impl Iterator<Item = &'f Found>, wanted: Wanted) -> Result<Image> {
+        let found = choose(images, wanted.platform)?;
+        let layers = found.layers.iter().map(|path| self.members.blob(path));
+        let layers = layers.collect::<Result<Vec<_>>>()?;
+        manifest::normalise(self.store, wanted.reference, &found.config, layers)
+    }
+}
+
+/// Whether a program for one runs on the other: a variant that one side leaves out does not matter.
+pub(super) fn same_machine(made: &str, wanted: &str) -> bool {
+    let mut pairs = made.split('/').zip(wanted.split('/'));
+    pairs.all(|(made, wanted)| made == wanted)
 }
 
 #[cfg(test)]

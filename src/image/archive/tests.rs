@@ -385,3 +385,137 @@ proptest::proptest! {
         proptest::prop_assert!(store.import(&*bytes, APP).is_err());
     }
 }
+
+#[test]
+fn a_hundred_and_twenty_seven_layers_are_read_from_every_layout() {
+    let layers: Vec<Vec<u8>> = (0..127)
+        .map(|n| format!("layer {n}").into_bytes())
+        .collect();
+    let layers: Vec<&[u8]> = layers.iter().map(Vec::as_slice).collect();
+    let image = import(docker_20(&layers)).unwrap();
+    assert_eq!(image.layers.len(), 127);
+    assert_eq!(import(docker_25(&layers)).unwrap(), image);
+    assert_eq!(import(containerd(&layers)).unwrap(), image);
+}
+
+#[test]
+fn documents_are_the_ones_their_digest_names() {
+    let config = config(&[BASE]);
+    let manifest = oci_manifest(&config, &[("layer.v1.tar", BASE)]);
+    // Links could lead from a digest's name to other content.
+    let archive = |name: &[u8]| {
+        Archive::new()
+            .blob(BASE)
+            .file("other.json", b"{}")
+            .file("index.json", &index(&manifest))
+            .link(EntryType::Symlink, &path(name), "../../other.json")
+    };
+    let swapped = archive(&manifest).blob(&config);
+    assert!(refusal(swapped).contains("has digest"));
+    let swapped = archive(&config).blob(&manifest);
+    assert!(refusal(swapped).contains("has digest"));
+}
+
+#[test]
+fn a_blob_that_is_missing_is_named() {
+    let config = config(&[BASE]);
+    let archive = Archive::new().file("c.json", &config).file(
+        "manifest.json",
+        br#"[{"Config":"c.json","Layers":["gone/layer.tar"]}]"#,
+    );
+    assert!(refusal(archive).contains("`gone/layer.tar`"));
+    let manifest = oci_manifest(&config, &[("layer.v1.tar", BASE)]);
+    let archive = Archive::new()
+        .blob(&config)
+        .blob(&manifest)
+        .file("index.json", &index(&manifest));
+    assert!(refusal(archive).contains("holds no image"));
+}
+
+/// The archive as a folder.
+fn unpacked(archive: Archive) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let bytes = archive.bytes();
+    tar::Archive::new(&*bytes).unpack(folder.path()).unwrap();
+    folder
+}
+
+fn from_folder(folder: &std::path::Path) -> Result<Image> {
+    let (_folder, store) = store();
+    let archive = super::Archive::open(&store, folder)?;
+    let image = archive.only(APP)?.ok_or_else(|| Error::user("several"))?;
+    assert!(store.complete(&image), "all blobs are in the store");
+    Ok(image)
+}
+
+#[test]
+fn a_folder_gives_the_same_image_as_its_archive() {
+    let layers = [BASE, TOP];
+    let image = import(docker_20(&layers)).unwrap();
+    for archive in [docker_20(&layers), docker_25(&layers), containerd(&layers)] {
+        let folder = unpacked(archive);
+        assert_eq!(from_folder(folder.path()).unwrap(), image);
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let error = from_folder(empty.path()).unwrap_err();
+    assert!(error.message().contains("several"), "{error}");
+}
+
+#[test]
+fn nothing_is_read_outside_of_a_folder() {
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("layer"), BASE).unwrap();
+    for wrong in ["link", "pipe", "parent"] {
+        let folder = unpacked(docker_25(&[BASE]));
+        let layer = folder.path().join(path(BASE));
+        std::fs::remove_file(&layer).unwrap();
+        match wrong {
+            "link" => std::os::unix::fs::symlink(outside.path().join("layer"), &layer).unwrap(),
+            "pipe" => {
+                // Whoever opened it would wait for ever.
+                let made = std::process::Command::new("mkfifo").arg(&layer).status();
+                assert!(made.unwrap().success());
+            }
+            _ => {
+                let text = br#"[{"Config":"../c.json","Layers":[]}]"#;
+                std::fs::write(folder.path().join("manifest.json"), text).unwrap();
+                std::fs::remove_file(folder.path().join("index.json")).unwrap();
+            }
+        }
+        assert!(from_folder(folder.path()).is_err(), "{wrong}");
+    }
+    let folder = unpacked(docker_25(&[BASE]));
+    std::fs::write(folder.path().join(path(BASE)), TOP).unwrap();
+    let error = from_folder(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("has digest"), "{error}");
+}
+
+#[test]
+fn names_are_read_in_full_wherever_they_stand() {
+    for (short, long) in [
+        ("app", "docker.io/library/app:latest"),
+        ("app:1", "docker.io/library/app:1"),
+        ("me/app", "docker.io/me/app:latest"),
+        ("docker.io/app", "docker.io/library/app:latest"),
+        ("index.docker.io/me/app:2", "docker.io/me/app:2"),
+        ("localhost/app", "localhost/app:latest"),
+        ("reg:5000/a/b", "reg:5000/a/b:latest"),
+        ("app@sha256:12", "docker.io/library/app@sha256:12"),
+    ] {
+        assert_eq!(in_full(short), long);
+    }
+    let (_folder, store) = store();
+    let bytes = docker_20(&[BASE]).bytes();
+    let members = Members::read(&store, &*bytes).unwrap();
+    let archive = super::Archive::new(&store, members).unwrap();
+    assert_eq!(
+        archive.names().into_iter().collect::<Vec<_>>(),
+        ["docker.io/library/app:1"]
+    );
+    assert!(archive.named(APP).unwrap().is_some());
+    let other = Wanted {
+        reference: "app:2",
+        platform: None,
+    };
+    assert!(archive.named(other).unwrap().is_none());
+}

@@ -41,7 +41,7 @@ fn verbs_that_are_not_there_say_what_is() {
         2,
         &["`webpods doctor` is not there yet", "webpods node check"],
     );
-    repo.run(&["pull", "web"]).refused(2, &["not there yet"]);
+    repo.run(&["port", "web"]).refused(2, &["not there yet"]);
     repo.run(&["context", "rm", "x"]).refused(
         2,
         &["`webpods context rm` is not there yet", "remove the file"],
