@@ -39,6 +39,7 @@ pub fn container(host: &HostName, summary: &ContainerSummary) -> Result<Containe
             .find(Labels::IMAGE)
             .map(|text| labels.read(Labels::IMAGE, text))
             .transpose()?,
+        shares: labels.find(Labels::SHARES).unwrap_or_default().to_owned(),
         state: match summary.state {
             Some(ContainerSummaryStateEnum::RUNNING) => RunState::Running,
             Some(ContainerSummaryStateEnum::RESTARTING) => RunState::Restarting,

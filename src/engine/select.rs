@@ -202,6 +202,7 @@ mod tests {
                     release: ReleaseId(4),
                     config: None,
                     image: None,
+                    shares: String::new(),
                     state: if replica == 1 {
                         RunState::Stopped
                     } else {

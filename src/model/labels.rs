@@ -19,6 +19,9 @@ impl Labels {
     pub const CONFIG: &'static str = "webpods.config";
     /// Manifest digest of the container's image.
     pub const IMAGE: &'static str = "webpods.image";
+    /// The containers whose namespaces or volumes a container uses, as `<name>@<release>` apart by
+    /// blanks.
+    pub const SHARES: &'static str = "webpods.shares";
     /// The key of a network or volume in the Compose file.
     pub const KEY: &'static str = "webpods.key";
     /// Compose's label for the project, so that other tools group the containers.

@@ -13,6 +13,7 @@ mod names;
 mod observed;
 mod project;
 mod release;
+mod share;
 mod template;
 
 pub use build::{Build, BuildSecret, Concealed, NamedContext, SecretSource, Ulimit};
@@ -35,4 +36,5 @@ pub use release::{
     PortTable, ProjectState, ProxyFile, Release, ReleaseService, ReleaseStatus, Replica, Route,
     Upstream,
 };
+pub use share::{Lender, Share, Shared, VolumesFrom};
 pub use template::Template;

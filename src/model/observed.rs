@@ -78,6 +78,9 @@ pub struct ContainerObserved {
     pub config: Option<Digest>,
     /// From its label.
     pub image: Option<Digest>,
+    /// From its label: containers whose namespaces or volumes it uses; nothing when it has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shares: String,
     /// Running or not.
     pub state: RunState,
     /// None: no health check.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Hook, ProjectName, ServiceName, Template, Tls};
+use super::{Build, Hook, ProjectName, ServiceName, Template, Tls, VolumesFrom};
 
 /// A loaded project: what the planner and the builder need, typed.
 ///
@@ -72,6 +72,9 @@ pub struct Service {
     pub update_order: Option<UpdateOrder>,
     /// `x-rollout: {strategy: …}`, the script `rollout/<strategy>.lua`; `rolling` by default.
     pub rollout: String,
+    /// `volumes_from:`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes_from: Vec<VolumesFrom>,
     /// `post_start:`, run in each container right after it starts, before it is judged healthy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub post_start: Vec<Hook>,
@@ -247,6 +250,9 @@ pub struct Dependency {
     pub condition: Condition,
     /// False: a missing dependency only warns.
     pub required: bool,
+    /// True: the dependent is made anew when the dependency is replaced.
+    #[serde(default)]
+    pub restart: bool,
 }
 
 /// When a dependency counts as ready.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::diff::{Coming, Slot};
 use super::fleet::Fleet;
 use super::routes::Routing;
-use super::stages::{Leaving, Stages, stop, switch};
+use super::stages::{self, Leaving, Stages, stop, switch};
 use super::work::Work;
 use super::{StepKind, health};
 use crate::error::Result;
@@ -39,19 +39,32 @@ pub(super) fn roll_out<'w>(
     routing: &mut Routing<'_>,
     fleet: &Fleet<'_>,
     level: &[&'w Work<'w>],
+    leaving: &[Leaving<'_>],
 ) -> Result<()> {
     let batches = level.iter().map(|work| work.batches.len());
     for k in 0..batches.max().unwrap_or(0) {
         let parts: Vec<Part<'w>> = level.iter().filter_map(|work| part(work, k)).collect();
-        if !stops(&parts, When::Before).is_empty() {
-            take_away(stages, routing, &parts, When::Before)?;
+        let before = |rank: usize| {
+            stops(&parts, When::Before, rank)
+                .iter()
+                .any(Leaving::is_live)
+        };
+        if ranks(&parts).into_iter().any(before) {
+            take_away(stages, routing, &parts, When::Before, leaving)?;
         }
-        let (starts, gates) = bring_up(routing, fleet, &parts);
-        stages.push(format!("start {}", touched(&parts, &starts)), starts);
-        stages.push(format!("health {}", touched(&parts, &gates)), gates);
-        take_away(stages, routing, &parts, When::After)?;
+        for rank in ranks(&parts) {
+            let (starts, gates) = bring_up(routing, fleet, &parts, rank);
+            stages.push(format!("start {}", touched(&parts, &starts)), starts);
+            stages.push(format!("health {}", touched(&parts, &gates)), gates);
+        }
+        take_away(stages, routing, &parts, When::After, leaving)?;
     }
     Ok(())
+}
+
+/// Those whose namespaces others use have the lower ranks.
+fn ranks(parts: &[Part<'_>]) -> BTreeSet<usize> {
+    parts.iter().map(|part| part.work.rank).collect()
 }
 
 fn part<'w>(work: &'w Work<'w>, k: usize) -> Option<Part<'w>> {
@@ -76,19 +89,21 @@ fn part<'w>(work: &'w Work<'w>, k: usize) -> Option<Part<'w>> {
         1 => work.name().to_string(),
         all => format!("{} {}/{all}", work.name(), k + 1),
     };
-    Some(Part {
-        work,
-        slots: here().map(|slot| (slot, when(slot))).collect(),
-        title,
-    })
+    let slots: Vec<(&Slot, When)> = here().map(|slot| (slot, when(slot))).collect();
+    (!slots.is_empty()).then_some(Part { work, slots, title })
 }
 
 type Steps = Vec<(HostName, StepKind)>;
 
 /// The `start` and `health` steps of a batch; from here on its replicas count as serving.
-fn bring_up(routing: &mut Routing<'_>, fleet: &Fleet<'_>, parts: &[Part<'_>]) -> (Steps, Steps) {
+fn bring_up(
+    routing: &mut Routing<'_>,
+    fleet: &Fleet<'_>,
+    parts: &[Part<'_>],
+    rank: usize,
+) -> (Steps, Steps) {
     let (mut starts, mut gates) = (Vec::new(), Vec::new());
-    for part in parts {
+    for part in parts.iter().filter(|part| part.work.rank == rank) {
         let work = part.work;
         for (slot, _) in &part.slots {
             let Some(replica) = work.coming(slot) else {
@@ -120,7 +135,26 @@ fn take_away(
     routing: &mut Routing<'_>,
     parts: &[Part<'_>],
     when: When,
+    leaving: &[Leaving<'_>],
 ) -> Result<()> {
+    let ranks = ranks(parts);
+    let now: Vec<Leaving<'_>> = ranks
+        .iter()
+        .rev()
+        .flat_map(|rank| stops(parts, when, *rank))
+        .collect();
+    let gone = stages.stopped();
+    // Whoever lives in what stops, and belongs to another batch or to none, goes before it.
+    let inside = stages::inside(&now, leaving, &gone);
+    for one in &inside {
+        let container = one.container;
+        let key = (container.number, container.host.clone());
+        if let Some(live) = routing.live.get_mut(one.service)
+            && live.get(&key) == Some(&container.ports)
+        {
+            live.remove(&key);
+        }
+    }
     for part in parts {
         let Some(live) = routing.live.get_mut(part.work.name()) else {
             continue;
@@ -140,25 +174,33 @@ fn take_away(
     });
     let grace = grace.unwrap_or(Duration::from_secs(10));
     switch(stages, routing, &routed, grace, false)?;
-    let stopping = stops(parts, when);
-    stages.push(format!("stop {}", touched(parts, &stopping)), stopping);
+    stages::stop_inside_first(stages, &inside);
+    for rank in ranks.into_iter().rev() {
+        let stopping = stops(parts, when, rank);
+        let stopping = stopping
+            .iter()
+            .filter(|one| !gone.contains(&one.place()))
+            .filter_map(stop)
+            .collect::<Steps>();
+        stages.push(format!("stop {}", touched(parts, &stopping)), stopping);
+    }
     Ok(())
 }
 
-fn stops(parts: &[Part<'_>], when: When) -> Steps {
-    let mut steps = Vec::new();
-    for part in parts {
+fn stops<'p>(parts: &'p [Part<'_>], when: When, rank: usize) -> Vec<Leaving<'p>> {
+    let mut leaving = Vec::new();
+    for part in parts.iter().filter(|part| part.work.rank == rank) {
         let slots = part.slots.iter().filter(|(_, at)| *at == when);
         for old in slots.filter_map(|(slot, _)| slot.old.as_ref()) {
-            steps.extend(stop(&Leaving {
+            leaving.push(Leaving {
                 service: part.work.name(),
                 was: part.work.was(old),
                 grace: part.work.grace_of_old,
                 container: old,
-            }));
+            });
         }
     }
-    steps
+    leaving
 }
 
 /// `web 1/2, users`

@@ -5,15 +5,16 @@ use std::time::Duration;
 
 use super::current::{Current, Standing};
 use super::fleet::Fleet;
-use super::goal::Goal;
+use super::goal::{Goal, Wanted};
 use super::inputs::Inputs;
+use super::order::{Turn, Turns};
 use super::ports::PortBook;
 use super::routes::{self, Routing};
 use super::stages::{self, Leaving, Stages};
 use super::work::{Frame, Work};
 use super::{
     Plan, StepKind, batches, images, ingress, next, order, prepare, prune, published, summary,
-    warnings,
+    together, warnings,
 };
 use crate::error::Result;
 use crate::model::{Condition, HostName, ReleaseId, Service, ServiceName};
@@ -58,21 +59,18 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         observed,
         goal.services.iter().map(|wanted| &wanted.service),
     )?;
-    let levels = order::levels_after(
+    let turns = order::turns_after(
         goal.services.iter().map(|wanted| &wanted.service),
         &ingress::handovers(&wanted_domains, current.active),
     )?;
     let jobs = jobs(&goal);
-    let mut works = Vec::new();
-    for wanted in &goal.services {
-        let completes = jobs.contains(&wanted.service.name);
-        works.push(Work::decide(&frame, wanted, completes)?);
-    }
+    let mut works = decide(&frame, &turns, &jobs)?;
+    together::order(inputs.policy, &mut works)?;
 
     let mut book = PortBook::open(inputs.context, &key, &fleet, state, &current)?;
     published::reserve(&works, &fleet, &mut book)?;
     for work in &mut works {
-        work.allocate(&key, &mut book)?;
+        work.allocate(&mut book)?;
     }
 
     let removed = removed(&goal, &current);
@@ -96,19 +94,24 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
     warnings::collect(&frame, &works, &mut warnings);
 
     let pending = works.iter().any(|work| work.image().is_none());
+    let leaving = leaving(&works, &removed);
     let mut stages = Stages::default();
     if !pending {
         let (ships, loads) = images::steps(&images);
         stages.push("ship", ships);
         stages.push("load", loads);
         stages.push("prepare", prepare::steps(&key, &goal, &works, &fleet)?);
-        let last = levels.values().max().copied().unwrap_or(0);
+        let last = turns.values().map(|turn| turn.level).max().unwrap_or(0);
         for level in 0..=last {
             let level: Vec<&Work<'_>> = works
                 .iter()
-                .filter(|work| levels.get(work.name()) == Some(&level))
+                .filter(|work| {
+                    turns
+                        .get(work.name())
+                        .is_some_and(|turn| turn.level == level)
+                })
                 .collect();
-            batches::roll_out(&mut stages, &mut routing, &fleet, &level)?;
+            batches::roll_out(&mut stages, &mut routing, &fleet, &level, &leaving)?;
         }
     }
 
@@ -117,7 +120,6 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         routing.live.remove(one.name);
     }
     settle(&mut routing, &works);
-    let leaving = leaving(&works, &removed);
     if !pending {
         let grace = leaving.iter().map(|one| one.grace).max();
         stages::switch(
@@ -127,15 +129,7 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
             grace.unwrap_or(Duration::from_secs(10)),
             true,
         )?;
-        let stopped: BTreeSet<(HostName, String)> = stopped(&stages);
-        let stops = leaving
-            .iter()
-            .filter(|one| {
-                !stopped.contains(&(one.container.host.clone(), one.container.name.clone()))
-            })
-            .filter_map(stages::stop)
-            .collect();
-        stages.push("stop", stops);
+        stop_in_order(&mut stages, &leaving, &current);
     }
 
     let record = next::release(release, &goal, &works, &current, &fleet, &routing)?;
@@ -186,6 +180,57 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
     plan.stages = stages.list;
     plan.state = Some(next_state);
     Ok(plan)
+}
+
+/// The decisions of every service, in the order of the goal. Each is taken when those it depends on
+/// are known.
+fn decide<'w>(
+    frame: &Frame<'w>,
+    turns: &Turns<'_>,
+    jobs: &BTreeSet<&ServiceName>,
+) -> Result<Vec<Work<'w>>> {
+    let turn = |name: &ServiceName| turns.get(name).copied().unwrap_or_default();
+    let mut order: Vec<(usize, &Wanted)> = frame.goal.services.iter().enumerate().collect();
+    order.sort_by_key(|(at, wanted)| (turn(&wanted.service.name), *at));
+    let mut works: Vec<Work<'_>> = Vec::new();
+    for (_, wanted) in &order {
+        let name = &wanted.service.name;
+        let completes = jobs.contains(name);
+        works.push(Work::decide(
+            frame,
+            wanted,
+            completes,
+            turn(name).rank,
+            &works,
+        )?);
+    }
+    let place: BTreeMap<&ServiceName, usize> = order
+        .iter()
+        .map(|(at, wanted)| (&wanted.service.name, *at))
+        .collect();
+    works.sort_by_key(|work| place.get(work.name()).copied());
+    Ok(works)
+}
+
+/// Stops what is left, those that others of it depend on last.
+fn stop_in_order(stages: &mut Stages, leaving: &[Leaving<'_>], current: &Current<'_>) {
+    let recorded = current.active.into_iter();
+    let recorded = recorded.flat_map(|release| release.services.values());
+    // A recorded release had an order once; were it broken, all stop at once.
+    let turns = order::turns(recorded.map(|one| &one.service)).unwrap_or_default();
+    let turn = |one: &Leaving<'_>| turns.get(one.service).copied().unwrap_or_default();
+    let all: BTreeSet<Turn> = leaving.iter().map(|one| turn(one)).collect();
+    for at in all.into_iter().rev() {
+        let gone = stages.stopped();
+        let now: Vec<Leaving<'_>> = leaving
+            .iter()
+            .filter(|one| turn(one) == at && one.is_live() && !gone.contains(&one.place()))
+            .copied()
+            .collect();
+        let mut now_and_inside = stages::inside(&now, leaving, &gone);
+        now_and_inside.extend(now);
+        stages::stop_inside_first(stages, &now_and_inside);
+    }
 }
 
 /// Services that others wait for to exit with 0.
@@ -306,16 +351,6 @@ fn leaving<'a>(works: &'a [Work<'_>], removed: &'a [Removed<'_>]) -> Vec<Leaving
         })
     });
     replaced.chain(gone).collect()
-}
-
-fn stopped(stages: &Stages) -> BTreeSet<(HostName, String)> {
-    let steps = stages.list.iter().flat_map(|stage| &stage.steps);
-    steps
-        .filter_map(|step| match &step.kind {
-            StepKind::Stop { container, .. } => Some((step.host.clone(), container.clone())),
-            _ => None,
-        })
-        .collect()
 }
 
 fn started(stages: &Stages) -> BTreeSet<(HostName, String)> {

@@ -27,6 +27,8 @@ pub(super) struct Standing {
     pub ports: BTreeMap<u16, u16>,
     /// The release whose number its label carries.
     pub release: ReleaseId,
+    /// The containers whose namespaces or volumes it uses, as its label says.
+    pub shares: String,
 }
 
 impl Standing {
@@ -169,5 +171,6 @@ fn standing(
         // A container port can be published by the user too; the record knows which is ours.
         ports: record.map_or_else(|| container.ports.clone(), |replica| replica.ports.clone()),
         release: container.release,
+        shares: container.shares.clone(),
     }
 }

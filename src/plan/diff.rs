@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::current::{Current, Standing};
+use super::shares::{self, Borrowed};
 use super::template::Configured;
 use super::{Reason, ReplicaAction};
 use crate::model::{Digest, HostName, ReleaseId, RunState, ServiceName};
@@ -60,6 +61,10 @@ pub(super) struct Desired<'a> {
     /// It has `post_start` hooks: whether they ran in the container of an unfinished run is not
     /// known, so that none is taken over.
     pub hooked: bool,
+    /// What each replica uses of other containers.
+    pub borrowed: &'a BTreeMap<u32, Vec<Borrowed>>,
+    /// Containers older than this are made anew, since what they depend on was, and why.
+    pub renewed: Option<(ReleaseId, Reason)>,
 }
 
 /// The slots of a service, by number, the wanted one of a number last.
@@ -124,7 +129,7 @@ fn wanted(
         new: None,
         extras: Vec::new(),
     };
-    let fits = |one: &Standing| !desired.force && why_not(desired, host, one).is_none();
+    let fits = |one: &Standing| !desired.force && why_not(desired, number, host, one).is_none();
     if let Some(at) = standing.iter().position(|one| one.committed && fits(one)) {
         slot.kept = Some(standing.remove(at));
     } else if let Some(at) = standing.iter().position(|one| !desired.hooked && fits(one)) {
@@ -156,7 +161,7 @@ fn wanted(
     } else {
         let old = standing.remove(0);
         slot.action = ReplicaAction::Recreate;
-        slot.reason = why_not(desired, host, &old).or_else(|| {
+        slot.reason = why_not(desired, number, host, &old).or_else(|| {
             Some(if desired.force {
                 "recreation is forced".to_owned()
             } else {
@@ -174,7 +179,7 @@ fn wanted(
 }
 
 /// Why a container cannot stay; none when it is what is wanted.
-fn why_not(desired: &Desired<'_>, host: &HostName, one: &Standing) -> Option<Reason> {
+fn why_not(desired: &Desired<'_>, number: u32, host: &HostName, one: &Standing) -> Option<Reason> {
     let config = desired.configured.get(host).map(|one| &one.digest);
     let image_differs = desired.image.is_none() || desired.image != one.image.as_ref();
     let config_differs = config != one.config.as_ref();
@@ -194,6 +199,27 @@ fn why_not(desired: &Desired<'_>, host: &HostName, one: &Standing) -> Option<Rea
         }
         RunState::Running => None,
     }
+    .or_else(|| {
+        let borrowed = desired.borrowed.get(&number).map(Vec::as_slice);
+        let borrowed = borrowed.unwrap_or_default();
+        (one.shares != shares::label(borrowed)).then(|| {
+            let lender = borrowed.iter().find(|one| one.fresh).or(borrowed.first());
+            lender.map_or_else(
+                || "what it shares changed".to_owned(),
+                |lender| {
+                    format!(
+                        "`{}`, whose {} it shares, is another container",
+                        lender.of,
+                        lender.what.name()
+                    )
+                },
+            )
+        })
+    })
+    .or_else(|| {
+        let (release, why) = desired.renewed.as_ref()?;
+        (one.release < *release).then(|| why.clone())
+    })
 }
 
 /// Why a service as a whole changes or does not.

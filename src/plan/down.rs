@@ -9,6 +9,7 @@ use super::current::{Current, Standing};
 use super::fleet::Fleet;
 use super::inputs::Inputs;
 use super::networks::resolve_network;
+use super::order::Turn;
 use super::routes::{self, Routing};
 use super::stages::{self, Leaving, Stages};
 use super::{
@@ -62,25 +63,36 @@ pub fn down(inputs: &Inputs<'_>, with_volumes: bool) -> Result<Plan> {
     let longest = current.services.keys().map(|name| grace(&current, name));
     let longest = longest.max().unwrap_or_default();
     stages::switch(&mut stages, &mut routing, "", longest, true)?;
-    let levels = levels(inputs, &current)?;
-    let mut removes = Vec::new();
-    for level in levels.values().rev() {
-        let mut stops = Vec::new();
-        for name in level {
-            for container in containers(&current, name) {
-                let leaving = Leaving {
-                    service: name,
-                    was: was(inputs, &current, container, name),
-                    grace: grace(&current, name),
-                    container,
-                };
-                stops.extend(stages::stop(&leaving));
-                removes.push(stages::remove(&leaving, &BTreeSet::new()));
-            }
-        }
-        let names: Vec<&str> = level.iter().map(|name| name.as_str()).collect();
-        stages.push(format!("stop {}", names.join(", ")), stops);
+    let turns = turns(inputs, &current)?;
+    let leaving: Vec<Leaving<'_>> = turns
+        .values()
+        .rev()
+        .flatten()
+        .flat_map(|name| containers(&current, name).map(|container| (*name, container)))
+        .map(|(service, container)| Leaving {
+            service,
+            was: was(inputs, &current, container, service),
+            grace: grace(&current, service),
+            container,
+        })
+        .collect();
+    for turn in turns.values().rev() {
+        let gone = stages.stopped();
+        let now: Vec<Leaving<'_>> = leaving
+            .iter()
+            .filter(|one| turn.contains(&one.service))
+            .filter(|one| one.is_live() && !gone.contains(&one.place()))
+            .copied()
+            .collect();
+        let mut with_inside = stages::inside(&now, &leaving, &gone);
+        with_inside.extend(now);
+        stages::stop_inside_first(&mut stages, &with_inside);
     }
+    let nothing_starts = BTreeSet::new();
+    let removes = leaving.iter();
+    let removes = removes
+        .map(|one| stages::remove(one, &nothing_starts))
+        .collect();
     stages.push("remove", removes);
     stages.push("prune", prunes(inputs, &fleet, with_volumes)?);
 
@@ -136,10 +148,10 @@ fn was<'c>(
 }
 
 /// Services that run, by how many others they wait for; those that wait for most stop first.
-fn levels<'c>(
+fn turns<'c>(
     inputs: &Inputs<'_>,
     current: &'c Current<'_>,
-) -> Result<BTreeMap<usize, Vec<&'c ServiceName>>> {
+) -> Result<BTreeMap<Turn, Vec<&'c ServiceName>>> {
     let recorded = current
         .active
         .into_iter()
@@ -149,13 +161,17 @@ fn levels<'c>(
         .services
         .values()
         .filter(|service| current.recorded(&service.name).is_none());
-    let known = order::levels(recorded.chain(written))?;
-    let mut levels: BTreeMap<usize, Vec<&ServiceName>> = BTreeMap::new();
+    let known = order::turns(recorded.chain(written))?;
+    let mut turns: BTreeMap<Turn, Vec<&ServiceName>> = BTreeMap::new();
+    let last = Turn {
+        level: usize::MAX,
+        rank: 0,
+    };
     for name in current.services.keys() {
-        let level = known.get(name).copied().unwrap_or(usize::MAX);
-        levels.entry(level).or_default().push(name);
+        let turn = known.get(name).copied().unwrap_or(last);
+        turns.entry(turn).or_default().push(name);
     }
-    Ok(levels)
+    Ok(turns)
 }
 
 /// Networks, volumes and the state itself.

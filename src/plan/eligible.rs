@@ -42,6 +42,38 @@ pub(super) fn eligible<'f, 'a>(
     Ok(found)
 }
 
+/// Those of `found` that a service which runs beside this one may be on too.
+///
+/// # Errors
+/// None is left.
+pub(super) fn also<'f, 'a>(
+    found: Vec<&'f Member<'a>>,
+    service: &Service,
+    follower: &Service,
+) -> Result<Vec<&'f Member<'a>>> {
+    let Some(hosts) = follower.placement.hosts.as_deref() else {
+        return Ok(found);
+    };
+    let left: Vec<&Member<'_>> = found
+        .iter()
+        .filter(|member| hosts.iter().any(|host| host == member.name().as_str()))
+        .copied()
+        .collect();
+    if left.is_empty() {
+        return Err(Error::user(format!(
+            "service `{}` runs beside `{}`, but `x-placement.hosts` allows it only on {}, and `{}` \
+             only on {}",
+            follower.name,
+            service.name,
+            list(hosts.iter().map(|host| host.escape_debug().to_string())),
+            service.name,
+            list(found.iter().map(|member| member.name())),
+        ))
+        .hint("allow both on the same hosts"));
+    }
+    Ok(left)
+}
+
 /// Names in `x-placement.hosts` that are in no inventory and look like a typo of one that is.
 ///
 /// The intersection decides (spec §8.3), since an overlay may list the hosts of many contexts; so

@@ -21,6 +21,8 @@ pub(super) struct Wanted {
     pub binds: BTreeMap<PathBuf, Digest>,
     /// Where an older release had its replicas; none: the placement script decides.
     pub placed: Option<Counts>,
+    /// Its files are on the hosts, perhaps no longer here: it comes from a release's record.
+    pub kept: bool,
     /// The image's bytes are here, so that they can be shipped.
     pub local: bool,
 }

@@ -74,6 +74,7 @@ fn wanted(inputs: &Inputs<'_>, recorded: &ReleaseService) -> Wanted {
         image: ImageState::Known(recorded.image.clone()),
         binds: recorded.binds.clone(),
         placed: Some(placed),
+        kept: true,
         local,
     }
 }

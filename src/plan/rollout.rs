@@ -24,6 +24,8 @@ pub(super) enum StopFirst {
     Address,
     /// A named volume that both would write to.
     Volume(String),
+    /// The network of a container that stays: the program's ports are taken there.
+    Network(String),
 }
 
 impl StopFirst {
@@ -36,6 +38,7 @@ impl StopFirst {
             Self::HostNetwork => "`network_mode: host`".to_owned(),
             Self::Address => "its static network address".to_owned(),
             Self::Volume(key) => format!("volume `{key}`, which two containers would write"),
+            Self::Network(of) => format!("the network of `{of}`, which both would use"),
         }
     }
 }
@@ -60,6 +63,10 @@ pub(super) fn stop_first(service: &Service, volumes: &[Volume]) -> Option<StopFi
     if service.networks.values().any(fixed) {
         return Some(StopFirst::Address);
     }
+    let mode = service.network_mode.as_deref().unwrap_or_default();
+    if let Some(name) = mode.strip_prefix("container:") {
+        return Some(StopFirst::Network(name.to_owned()));
+    }
     match service.update_order {
         Some(UpdateOrder::StopFirst) => Some(StopFirst::Written),
         // Whoever writes start-first has thought about the volume.
@@ -78,22 +85,13 @@ fn writable<'v>(service: &Service, volumes: &'v [Volume]) -> Option<&'v Volume> 
     volumes.iter().find(written)
 }
 
-/// Asks the rollout script for batches and checks what it says.
-///
-/// # Errors
-/// The script fails, leaves out a replica, names one twice or one that does not change, or starts
-/// first where that is impossible.
-pub(super) fn order(
-    policy: &dyn Policy,
-    service: &Service,
-    slots: &[Slot],
-    start_first: bool,
-) -> Result<Vec<Batch>> {
-    // A replica that moves is one change: it starts there and stops here.
+/// What happens to each replica. Slots come with the number they go by; what has one number is
+/// one change. A replica that moves is one change too: it starts there and stops here.
+pub(super) fn changes<'s>(slots: impl Iterator<Item = (u32, &'s Slot)>) -> BTreeMap<u32, Change> {
     let mut by_number: BTreeMap<u32, Change> = BTreeMap::new();
-    for slot in slots.iter().filter(|slot| slot.changes()) {
-        let change = by_number.entry(slot.number).or_insert_with(|| Change {
-            replica: slot.number,
+    for (number, slot) in slots.filter(|(_, slot)| slot.changes()) {
+        let change = by_number.entry(number).or_insert_with(|| Change {
+            replica: number,
             host: slot.host.clone(),
             start: false,
             stop: false,
@@ -104,7 +102,21 @@ pub(super) fn order(
         change.start |= slot.new.is_some();
         change.stop |= slot.old.is_some();
     }
-    let changes: Vec<Change> = by_number.into_values().collect();
+    by_number
+}
+
+/// Asks the rollout script for batches and checks what it says.
+///
+/// # Errors
+/// The script fails, leaves out a replica, names one twice or one that does not change, or starts
+/// first where that is impossible.
+pub(super) fn order(
+    policy: &dyn Policy,
+    service: &Service,
+    changes: BTreeMap<u32, Change>,
+    start_first: bool,
+) -> Result<Vec<Batch>> {
+    let changes: Vec<Change> = changes.into_values().collect();
     if changes.is_empty() {
         return Ok(Vec::new());
     }

@@ -34,15 +34,90 @@ impl Stages {
             steps,
         });
     }
+
+    /// What stops in the stages so far, by host and name.
+    pub fn stopped(&self) -> BTreeSet<(HostName, String)> {
+        let steps = self.list.iter().flat_map(|stage| &stage.steps);
+        steps
+            .filter_map(|step| match &step.kind {
+                StepKind::Stop { container, .. } => Some((step.host.clone(), container.clone())),
+                _ => None,
+            })
+            .collect()
+    }
 }
 
 /// A container that goes.
+#[derive(Clone, Copy)]
 pub(super) struct Leaving<'a> {
     pub service: &'a ServiceName,
     /// The service as the container was made from it, when that is known.
     pub was: Option<&'a Service>,
     pub grace: Duration,
     pub container: &'a Standing,
+}
+
+impl Leaving<'_> {
+    /// Where it is and what it is called.
+    pub fn place(&self) -> (HostName, String) {
+        (self.container.host.clone(), self.container.name.clone())
+    }
+
+    /// Whether there is anything to stop.
+    pub fn is_live(&self) -> bool {
+        self.container.is_live()
+    }
+
+    /// Whether it lives in the namespaces or volumes of `other`.
+    fn is_inside(&self, other: &Leaving<'_>) -> bool {
+        let lender = other.container;
+        let lent = format!("{}@{}", lender.name, lender.release);
+        let mut shares = self.container.shares.split_whitespace();
+        self.container.host == lender.host && shares.any(|one| one == lent)
+    }
+}
+
+/// Those of `all` that run in what `now` stops, or in one another there, and are not of it.
+pub(super) fn inside<'a>(
+    now: &[Leaving<'_>],
+    all: &[Leaving<'a>],
+    gone: &BTreeSet<(HostName, String)>,
+) -> Vec<Leaving<'a>> {
+    let mut found: Vec<Leaving<'a>> = Vec::new();
+    loop {
+        let next = all.iter().find(|one| {
+            let known = |other: &Leaving<'_>| other.place() == one.place();
+            one.is_live()
+                && !gone.contains(&one.place())
+                && !now.iter().any(known)
+                && !found.iter().any(known)
+                && (now.iter().any(|other| one.is_inside(other))
+                    || found.iter().any(|other| one.is_inside(other)))
+        });
+        match next {
+            Some(one) => found.push(*one),
+            None => return found,
+        }
+    }
+}
+
+/// Stops containers in turns, those that others of them live in last.
+pub(super) fn stop_inside_first(stages: &mut Stages, leaving: &[Leaving<'_>]) {
+    let mut left: Vec<&Leaving<'_>> = leaving.iter().collect();
+    while !left.is_empty() {
+        let lends = |one: &Leaving<'_>| left.iter().any(|other| other.is_inside(one));
+        let (mut wait, mut now): (Vec<&Leaving<'_>>, Vec<&Leaving<'_>>) =
+            left.iter().copied().partition(|one| lends(one));
+        if now.is_empty() {
+            // Nothing lives in itself; were a label to say so, all stop at once.
+            now = std::mem::take(&mut wait);
+        }
+        let names: BTreeSet<&str> = now.iter().map(|one| one.service.as_str()).collect();
+        let names: Vec<&str> = names.into_iter().collect();
+        let steps = now.iter().filter_map(|one| stop(one)).collect();
+        stages.push(format!("stop {}", names.join(", ")), steps);
+        left = wait;
+    }
 }
 
 /// The `stop` step of a container that is not stopped.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::mounts::{Files, mounts};
 use super::networks::{also_known_as, attach};
+use super::shares::{self, Borrowed};
 use super::volumes::Volume;
 use super::{StagedFile, names};
 use crate::error::{Error, Result};
@@ -52,6 +53,8 @@ pub(super) struct Identity<'a> {
     pub replica: u32,
     /// Container port → host port.
     pub ports: &'a BTreeMap<u16, u16>,
+    /// The containers whose namespaces and volumes it uses.
+    pub borrowed: &'a [Borrowed],
 }
 
 /// The configuration of `service` on `host`.
@@ -69,9 +72,7 @@ pub(super) fn configure(
     let mounted = mounts(setting.key, service, volumes, files, host)?;
     let mut body = service.template.0.clone();
     let mut host_config = body.host_config.take().unwrap_or_default();
-    refuse_shared(service, "network_mode", service.network_mode.as_deref())?;
-    refuse_shared(service, "ipc", host_config.ipc_mode.as_deref())?;
-    refuse_shared(service, "pid", host_config.pid_mode.as_deref())?;
+    shares::refuse_conflicts(service)?;
     extend(&mut host_config.binds, mounted.binds);
     extend(&mut host_config.mounts, mounted.mounts);
 
@@ -113,7 +114,7 @@ pub(super) fn configure(
         "proxied": proxied,
         "published_on": reachable.then_some((&publish_on, &mesh)),
     });
-    add_hooks(&mut written, service);
+    add_relations(&mut written, service);
     let digest = Digest::of(written.to_string().as_bytes());
     Ok(Configured {
         body,
@@ -178,6 +179,7 @@ impl Configured {
         for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
             also_known_as(endpoint, &name);
         }
+        shares::borrow(&mut body, service, identity.borrowed);
         introduce(&mut body.env, service, host, identity);
         Template(body)
     }
@@ -220,28 +222,13 @@ fn introduce(
     }
 }
 
-/// Namespaces of another service's container: replicas of two services come and go on their own,
-/// so there is no one container to share with.
-fn refuse_shared(service: &Service, key: &str, mode: Option<&str>) -> Result<()> {
-    match mode.filter(|mode| mode.starts_with("service:")) {
-        None => Ok(()),
-        Some(mode) => Err(Error::user(format!(
-            "service `{}` has `{key}: {}`, which webpods does not carry out: replicas of two \
-             services are replaced independently",
-            service.name,
-            mode.escape_debug()
-        ))
-        .hint("put both services on a network and use the other's name as host name")),
-    }
-}
-
 /// Container ports of `x-ingress`.
 fn proxied_ports(service: &Service) -> Result<BTreeSet<u16>> {
     if service.ingress.is_empty() {
         return Ok(BTreeSet::new());
     }
     let mode = service.network_mode.as_deref().unwrap_or_default();
-    if mode == "none" || mode.starts_with("container:") {
+    if mode == "none" || mode.starts_with("container:") || mode.starts_with("service:") {
         return Err(Error::user(format!(
             "service `{}` has `x-ingress`, but with `network_mode: {}` no port of it can be \
              published",
@@ -328,13 +315,14 @@ pub(super) fn service_digest(service: &Service, binds: &BTreeMap<PathBuf, Digest
         "proxied": ports,
         "binds": binds,
     });
-    add_hooks(&mut written, service);
+    add_relations(&mut written, service);
     Digest::of(written.to_string().as_bytes())
 }
 
-/// A hook that changes is a reason to recreate, as for Docker Compose. Nothing is added where there
-/// is none, so that the digest stays that of releases from before there were hooks.
-fn add_hooks(written: &mut Value, service: &Service) {
+/// Hooks and borrowed volumes that change are a reason to recreate, as for Docker Compose. Nothing
+/// is added where there are none, so that the digest stays that of releases from before they were
+/// known.
+fn add_relations(written: &mut Value, service: &Service) {
     for (key, hooks) in [
         ("post_start", &service.post_start),
         ("pre_stop", &service.pre_stop),
@@ -342,6 +330,9 @@ fn add_hooks(written: &mut Value, service: &Service) {
         if !hooks.is_empty() {
             written[key] = json!(hooks);
         }
+    }
+    if !service.volumes_from.is_empty() {
+        written["volumes_from"] = json!(service.volumes_from);
     }
 }
 

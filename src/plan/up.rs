@@ -7,7 +7,7 @@ use super::goal::{Goal, Wanted};
 use super::inputs::Inputs;
 use super::{Action, Plan, check};
 use crate::error::{Error, Result, near_miss};
-use crate::model::{MountKind, Project, Service, ServiceName};
+use crate::model::{ImageState, MountKind, Project, ReleaseService, Service, ServiceName};
 
 /// Plans the way from what is observed to the project (spec §13.1).
 ///
@@ -42,6 +42,7 @@ pub fn up(inputs: &Inputs<'_>) -> Result<Plan> {
         }
     }
     leave_others_alone(inputs, &mut goal);
+    take_along(inputs, &mut goal);
     remember(inputs, &mut goal);
     let plan = converge(inputs, goal)?;
     check::verify(&plan, inputs.observed)?;
@@ -76,6 +77,7 @@ fn wanted(inputs: &Inputs<'_>, service: &Service) -> Result<Wanted> {
         image: image.clone(),
         binds,
         placed: None,
+        kept: false,
         local: true,
     })
 }
@@ -127,17 +129,54 @@ fn leave_others_alone(inputs: &Inputs<'_>, goal: &mut Goal) {
     }
 }
 
+/// Services that stay as they are but live in the namespaces of one that may be replaced: they are
+/// wanted as they were deployed, so that they follow it.
+fn take_along(inputs: &Inputs<'_>, goal: &mut Goal) {
+    let state = inputs.observed.state.as_ref();
+    let Some(active) = state.and_then(|state| state.active_release()) else {
+        return;
+    };
+    loop {
+        let chosen = |name: &ServiceName| {
+            goal.services
+                .iter()
+                .any(|wanted| wanted.service.name == *name)
+        };
+        let follows = |recorded: &ReleaseService| {
+            let shares = recorded.service.shares();
+            !shares.is_empty() && shares.iter().all(|share| chosen(&share.of))
+        };
+        let found = active
+            .services
+            .values()
+            .find(|one| goal.untouched.contains(&one.service.name) && follows(one));
+        let Some(found) = found else {
+            return;
+        };
+        goal.untouched.remove(&found.service.name);
+        goal.services.push(Wanted {
+            service: found.service.clone(),
+            image: ImageState::Known(found.image.clone()),
+            binds: found.binds.clone(),
+            placed: None,
+            kept: true,
+            local: false,
+        });
+    }
+}
+
 /// Networks and volumes of services that stay as they are, when the Compose file lacks them.
 fn remember(inputs: &Inputs<'_>, goal: &mut Goal) {
     let state = inputs.observed.state.as_ref();
     let Some(active) = state.and_then(|state| state.active_release()) else {
         return;
     };
-    let untouched = active
-        .services
-        .iter()
-        .filter(|(name, _)| goal.untouched.contains(*name));
-    for (_, recorded) in untouched {
+    let recorded = active.services.values().filter(|recorded| {
+        let name = &recorded.service.name;
+        let along = |wanted: &Wanted| wanted.kept && wanted.service.name == *name;
+        goal.untouched.contains(name) || goal.services.iter().any(along)
+    });
+    for recorded in recorded.collect::<Vec<_>>() {
         for key in recorded.service.networks.keys() {
             if let (None, Some(network)) = (goal.networks.get(key), active.networks.get(key)) {
                 goal.networks.insert(key.clone(), network.clone());

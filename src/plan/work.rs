@@ -12,9 +12,10 @@ use super::mounts::Files;
 use super::place::{Cap, CapReason};
 use super::ports::PortBook;
 use super::rollout::{self, StopFirst};
+use super::shares::{self, Borrowed};
 use super::template::{Configured, Identity, Setting, configure};
 use super::volumes::{self, Stay, Volume};
-use super::{Batch, eligible, names, replicas, template};
+use super::{Batch, Reason, eligible, names, replicas, template};
 use crate::error::{Error, Result};
 use crate::model::{
     Digest, Host, HostName, Image, PortPublication, ReleaseId, Service, ServiceName, StackKey,
@@ -35,6 +36,12 @@ pub(super) struct Work<'w> {
     pub stop_first: Option<StopFirst>,
     /// Name and ports of every wanted replica's container, kept ones included.
     pub replicas: BTreeMap<u32, WantedReplica>,
+    /// Per replica, what it uses of other containers.
+    pub borrowed: BTreeMap<u32, Vec<Borrowed>>,
+    /// The replica of the service it shares with that each of its own lives beside.
+    pub partners: BTreeMap<u32, u32>,
+    /// Its turn among those it shares with.
+    pub rank: usize,
     /// Another service waits for it to exit with 0.
     pub completes: bool,
     /// How long containers that go may take.
@@ -42,6 +49,7 @@ pub(super) struct Work<'w> {
     /// The service in the release that serves.
     recorded: Option<&'w Service>,
     release: ReleaseId,
+    key: &'w StackKey,
 }
 
 /// A wanted replica: its container's name and host ports.
@@ -73,19 +81,43 @@ impl Frame<'_> {
 }
 
 impl<'w> Work<'w> {
-    /// Places, numbers, compares and orders one service.
+    /// Places, numbers and compares one service. `before` are those that had their turn.
     ///
     /// # Errors
     /// Every reason for which a service cannot be deployed as it is written.
-    pub fn decide(frame: &Frame<'w>, wanted: &'w Wanted, completes: bool) -> Result<Self> {
+    pub fn decide(
+        frame: &Frame<'w>,
+        wanted: &'w Wanted,
+        completes: bool,
+        rank: usize,
+        before: &[Work<'w>],
+    ) -> Result<Self> {
         let service = &wanted.service;
         check_name(service)?;
         let volumes = volumes::of_service(frame.key, service, &frame.goal.volumes)?;
-        let numbers = placed(frame, wanted, &volumes)?;
+        let decided = |name: &ServiceName| before.iter().find(|work| work.name() == name);
+        let lender = service.shares().into_iter().next();
+        let lender = lender.and_then(|share| Some((decided(&share.of)?, share)));
+        let mut partners = BTreeMap::new();
+        let numbers = match lender {
+            Some((work, share)) => {
+                let places = shares::beside(service, &share, work)?;
+                partners = places
+                    .iter()
+                    .map(|(own, (_, partner))| (*own, *partner))
+                    .collect();
+                places
+                    .into_iter()
+                    .map(|(own, (host, _))| (own, host))
+                    .collect()
+            }
+            None => placed(frame, wanted, &volumes)?,
+        };
+        let borrowed = shares::borrowed(service, &numbers, &partners, decided)?;
         let mut configured = BTreeMap::new();
         let files = Files {
             digests: &wanted.binds,
-            kept: frame.goal.restored.is_some(),
+            kept: wanted.kept,
         };
         for host in numbers.values() {
             let Some(member) = frame.fleet.get(host) else {
@@ -106,12 +138,12 @@ impl<'w> Work<'w> {
                 force: frame.inputs.options.force_recreate,
                 completes,
                 hooked: !service.post_start.is_empty(),
+                borrowed: &borrowed,
+                renewed: renewed(service, before),
             },
             frame.current,
         );
         let stop_first = rollout::stop_first(service, &volumes);
-        let policy = frame.inputs.policy;
-        let batches = rollout::order(policy, service, &slots, stop_first.is_none())?;
         let recorded = frame.current.recorded(&service.name);
         Ok(Self {
             wanted,
@@ -119,8 +151,12 @@ impl<'w> Work<'w> {
             numbers,
             configured,
             slots,
-            batches,
+            batches: Vec::new(),
             stop_first,
+            borrowed,
+            partners,
+            rank,
+            key: frame.key,
             replicas: BTreeMap::new(),
             completes,
             grace_of_old: recorded.map_or(service.stop_grace, |old| old.service.stop_grace),
@@ -141,7 +177,7 @@ impl<'w> Work<'w> {
     ///
     /// # Errors
     /// A block of ports is exhausted.
-    pub fn allocate(&mut self, key: &StackKey, book: &mut PortBook<'_>) -> Result<()> {
+    pub fn allocate(&mut self, book: &mut PortBook<'_>) -> Result<()> {
         let service = &self.wanted.service;
         let proxied: BTreeSet<u16> = service.ingress.iter().map(|one| one.port).collect();
         for slot in &self.slots {
@@ -150,9 +186,7 @@ impl<'w> Work<'w> {
                 (None, Some(Coming::Adopted(adopted))) => adopted,
                 (None, Some(Coming::Fresh)) => {
                     let replica = WantedReplica {
-                        container: service.container_name.clone().unwrap_or_else(|| {
-                            names::container(key, &service.name, slot.number, self.release)
-                        }),
+                        container: self.fresh_name(slot.number),
                         ports: fresh_ports(service, slot, &self.batches, &proxied, book)?,
                     };
                     self.replicas.insert(slot.number, replica);
@@ -175,6 +209,28 @@ impl<'w> Work<'w> {
         Ok(())
     }
 
+    fn fresh_name(&self, number: u32) -> String {
+        let service = &self.wanted.service;
+        service
+            .container_name
+            .clone()
+            .unwrap_or_else(|| names::container(self.key, &service.name, number, self.release))
+    }
+
+    /// The container that a replica has in the end, the release that made it, and whether it comes
+    /// in this plan.
+    pub fn container_of(&self, number: u32) -> Option<(String, ReleaseId, bool)> {
+        let host = self.numbers.get(&number)?;
+        let mut slots = self.slots.iter();
+        let slot = slots.find(|slot| slot.number == number && slot.host == *host)?;
+        match (&slot.kept, &slot.new) {
+            (Some(kept), _) => Some((kept.name.clone(), kept.release, false)),
+            (None, Some(Coming::Adopted(one))) => Some((one.name.clone(), one.release, true)),
+            (None, Some(Coming::Fresh)) => Some((self.fresh_name(number), self.release, true)),
+            (None, None) => None,
+        }
+    }
+
     /// The replica that comes in this slot.
     pub fn coming(&self, slot: &Slot) -> Option<&WantedReplica> {
         slot.new.as_ref()?;
@@ -189,16 +245,22 @@ impl<'w> Work<'w> {
         host: &Host,
         replica: &WantedReplica,
     ) -> Option<Template> {
-        Some(configured.body(
-            &self.wanted.service,
-            host,
-            &Identity {
-                image: self.image()?,
-                release: self.release,
-                replica: slot.number,
-                ports: &replica.ports,
-            },
-        ))
+        Some(
+            configured.body(
+                &self.wanted.service,
+                host,
+                &Identity {
+                    image: self.image()?,
+                    release: self.release,
+                    replica: slot.number,
+                    ports: &replica.ports,
+                    borrowed: self
+                        .borrowed
+                        .get(&slot.number)
+                        .map_or(&[][..], Vec::as_slice),
+                },
+            ),
+        )
     }
 
     /// Hosts on which containers are created.
@@ -230,6 +292,28 @@ impl<'w> Work<'w> {
             .iter()
             .flat_map(|slot| slot.old.iter().chain(&slot.extras))
     }
+}
+
+/// `depends_on` with `restart: true`: what is older than the newest container that comes in place
+/// of another one there is made anew. Services it shares with are not looked at: each container
+/// knows its own partner.
+fn renewed(service: &Service, before: &[Work<'_>]) -> Option<(ReleaseId, Reason)> {
+    let shares = service.shares();
+    let restarts = service
+        .depends_on
+        .iter()
+        .filter(|(name, how)| how.restart && !shares.iter().any(|share| share.of == **name));
+    let newest = restarts.filter_map(|(name, _)| {
+        let work = before.iter().find(|work| work.name() == name)?;
+        let replaced = work.slots.iter().filter_map(|slot| match &slot.new {
+            Some(Coming::Adopted(one)) => Some(one.release),
+            Some(Coming::Fresh) => slot.old.as_ref().map(|_| work.release),
+            None => None,
+        });
+        let why = format!("`{name}` is replaced, and `restart: true` says to follow");
+        Some((replaced.max()?, why))
+    });
+    newest.max()
 }
 
 /// Two replicas with one name, or a hostile one.
@@ -267,7 +351,18 @@ fn placed(
     if let Some(placed) = recorded {
         return Ok(replicas::number(placed, &existing, fleet.names()));
     }
-    let eligible = eligible::eligible(inputs.context, fleet, service)?;
+    let followers = followers(frame.goal, &service.name);
+    let mut eligible = eligible::eligible(inputs.context, fleet, service)?;
+    let mut all = volumes.to_vec();
+    for follower in followers {
+        eligible = eligible::also(eligible, service, follower)?;
+        all.extend(volumes::of_service(
+            frame.key,
+            follower,
+            &frame.goal.volumes,
+        )?);
+    }
+    let volumes = all.as_slice();
     let left_out: Vec<HostName> = current
         .recorded(&service.name)
         .into_iter()
@@ -289,6 +384,24 @@ fn placed(
         },
     )?;
     Ok(replicas::number(&counts, &existing, fleet.names()))
+}
+
+/// Services that will run beside this one's containers, directly or beside each other.
+fn followers<'g>(goal: &'g Goal, name: &ServiceName) -> Vec<&'g Service> {
+    let mut found: Vec<&Service> = Vec::new();
+    let mut names = vec![name.clone()];
+    while let Some(name) = names.pop() {
+        for wanted in &goal.services {
+            let service = &wanted.service;
+            let first = service.shares().into_iter().next();
+            let follows = first.is_some_and(|share| share.of == name);
+            if follows && !found.iter().any(|one| one.name == service.name) {
+                names.push(service.name.clone());
+                found.push(service);
+            }
+        }
+    }
+    found
 }
 
 fn cap(service: &Service) -> Option<Cap> {

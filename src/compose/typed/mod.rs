@@ -13,6 +13,7 @@ mod labels;
 mod mounts;
 mod networks;
 mod read;
+mod relations;
 mod resources;
 mod support;
 mod template;
@@ -28,8 +29,7 @@ use super::diagnose::{Checked, Problem};
 use super::node::Node;
 use super::source::Span;
 use crate::model::{
-    Condition, Dependency, NamedVolume, PortPublication, Project, ProjectName, Service,
-    ServiceName, UpdateOrder,
+    NamedVolume, PortPublication, Project, ProjectName, Service, ServiceName, UpdateOrder,
 };
 use read::{flag, items, number, object, string, strings, texts};
 
@@ -139,7 +139,7 @@ fn service(
         networks: networks::read(tree),
         network_mode: string(&tree["network_mode"]),
         ports: ports(tree),
-        depends_on: depends_on(tree),
+        depends_on: relations::depends_on(tree),
         container_name: string(&tree["container_name"]),
         stop_grace: Duration::from_nanos(u64::try_from(grace).unwrap_or(0)),
         healthcheck: tree["healthcheck"].get("test").is_some() && !disabled,
@@ -152,6 +152,7 @@ fn service(
             _ => None,
         },
         rollout: extensions::rollout(key, node)?,
+        volumes_from: relations::volumes_from(tree),
         post_start: hooks::read(tree, "post_start"),
         pre_stop: hooks::read(tree, "pre_stop"),
         attach: tree["attach"].as_bool() != Some(false),
@@ -181,24 +182,6 @@ fn ports(tree: &Json) -> Vec<PortPublication> {
         });
     }
     ports
-}
-
-fn depends_on(tree: &Json) -> IndexMap<ServiceName, Dependency> {
-    object(&tree["depends_on"])
-        .filter_map(|(key, tree)| {
-            let condition = match tree["condition"].as_str() {
-                Some("service_healthy") => Condition::ServiceHealthy,
-                Some("service_completed_successfully") => Condition::ServiceCompletedSuccessfully,
-                _ => Condition::ServiceStarted,
-            };
-            let required = flag(&tree["required"]);
-            let dependency = Dependency {
-                condition,
-                required,
-            };
-            Some((key.parse().ok()?, dependency))
-        })
-        .collect()
 }
 
 /// The name a person wrote; what normalisation made up has no place in a file.

@@ -7,6 +7,7 @@
 
 mod replay;
 mod routes;
+mod shares;
 mod starts;
 mod whole;
 
@@ -24,6 +25,7 @@ pub fn verify(plan: &Plan, observed: &Observed) -> Result<()> {
     whole::check(plan, observed, &mut wrong);
     let end = replay::replay(plan, observed, &mut wrong);
     whole::check_end(plan, &end, &mut wrong);
+    shares::check_end(plan, &end, &mut wrong);
     if wrong.is_empty() {
         return Ok(());
     }

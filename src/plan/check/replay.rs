@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{routes, starts};
+use super::{routes, shares, starts};
 use crate::model::{
-    Digest, HostName, HostObserved, Observed, ProxyFile, Route, RunState, ServiceName, StackKey,
+    Digest, HostName, HostObserved, Observed, ProxyFile, ReleaseId, Route, RunState, ServiceName,
+    StackKey,
 };
 use crate::plan::{Plan, Step, StepKind, names, paths};
 
@@ -24,6 +25,17 @@ pub(super) struct Replayed {
     pub holds: BTreeSet<(String, String, u16)>,
     /// Ports requests reach it at; none: it is on the host's own network.
     pub reached: Option<BTreeSet<u16>>,
+    /// The containers whose namespaces and volumes it uses: `<name>@<release>`.
+    pub shares: Vec<String>,
+    /// The release that made it.
+    pub release: ReleaseId,
+}
+
+impl Replayed {
+    /// What another container's label calls it.
+    pub fn lent_as(&self) -> String {
+        format!("{}@{}", self.name, self.release)
+    }
 }
 
 /// A host at one point of the replay.
@@ -133,6 +145,8 @@ fn begin_host(name: &HostName, seen: &HostObserved, observed: &Observed) -> Repl
                 .map(|port| ("tcp".to_owned(), String::new(), *port))
                 .collect(),
             reached: Some(ports.copied().collect()),
+            shares: one.shares.split_whitespace().map(str::to_owned).collect(),
+            release: one.release,
         });
     }
     // A leftover of an unfinished run has proven nothing; it serves only where nothing else does.
@@ -299,6 +313,7 @@ fn stop(moment: &Moment<'_>, fleet: &mut Fleet, container: &str, wrong: &mut Vec
     if one.fresh {
         wrong.push(format!("`{container}` was started by this very plan"));
     }
+    shares::check_stop(moment, one, wrong);
     routes::check_stop(moment, one, wrong);
     starts::check_stop(moment, one, wrong);
     if let Some(one) = fleet

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::replay::{Moment, Replayed, ReplayedHost};
+use super::shares;
 use crate::model::{Hook, Labels, Template};
 use crate::plan::{Plan, StepKind};
 
@@ -39,6 +40,7 @@ pub(super) fn start(moment: &Moment<'_>, host: &mut ReplayedHost, wrong: &mut Ve
         wrong.push(format!("the image `{image}` is not loaded"));
     }
     needs(settled, body, networks.keys(), wrong);
+    let shares = shares::check_start(settled, body, wrong);
     if let Some(old) = replaces {
         match settled.container(old) {
             Some(one) if one.live => wrong.push(format!("`{old}`, in its way, still runs")),
@@ -89,6 +91,8 @@ pub(super) fn start(moment: &Moment<'_>, host: &mut ReplayedHost, wrong: &mut Ve
         live: true,
         gated: false,
         fresh: true,
+        shares,
+        release: moment.plan.release,
         reached: (!on_host_network).then(|| holds.iter().map(|(_, _, port)| *port).collect()),
         holds,
     });

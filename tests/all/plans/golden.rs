@@ -87,6 +87,7 @@ stories! {
     ports_exhausted
     ports_range_wrong
     removed_service
+    restart_dependents
     retention
     rollback
     rollback_refused
@@ -94,6 +95,8 @@ stories! {
     routes_only
     scale_up_and_down
     shared_layers
+    shared_namespaces
+    shared_refused
     stop_first
     subset_of_hosts
     subset_of_services

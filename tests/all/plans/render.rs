@@ -225,8 +225,26 @@ fn text(step: &Step) -> String {
             let replaces = replaces
                 .as_ref()
                 .map_or(String::new(), |id| format!(" after renaming {id}"));
+            let mut shares: Vec<String> = [
+                host_config.network_mode,
+                host_config.ipc_mode,
+                host_config.pid_mode,
+            ]
+            .into_iter()
+            .flatten()
+            .filter(|mode| mode.starts_with("container:"))
+            .collect();
+            shares.extend(host_config.volumes_from.into_iter().flatten());
+            let shares = if shares.is_empty() {
+                String::new()
+            } else {
+                format!(" with {}", shares.join(" and "))
+            };
             let hooks = hooks("then", post_start);
-            format!("start {container} {}{replaces}{hooks}", published.join(" "))
+            format!(
+                "start {container} {}{replaces}{shares}{hooks}",
+                published.join(" ")
+            )
         }
         StepKind::Health {
             container,

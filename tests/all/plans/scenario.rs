@@ -12,10 +12,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use webpods::model::{
     Artifacts, Blob, Build, Claim, Condition, Confirm, Context, Defaults, Dependency, Digest,
-    FileMount, Hook, Host, HostObserved, Image, ImageState, Ingress, MountKind, NamedNetwork,
-    NamedVolume, NetworkAttachment, Observed, Origin, Placement, PortPublication, Ports, Project,
-    Proxy, Safety, SafetyLevel, Service, ServiceMount, ServiceName, Ssh, StackKey, Store, Template,
-    Tls, UpdateOrder, Upstreams,
+    FileMount, Hook, Host, HostObserved, Image, ImageState, Ingress, Lender, MountKind,
+    NamedNetwork, NamedVolume, NetworkAttachment, Observed, Origin, Placement, PortPublication,
+    Ports, Project, Proxy, Safety, SafetyLevel, Service, ServiceMount, ServiceName, Ssh, StackKey,
+    Store, Template, Tls, UpdateOrder, Upstreams, VolumesFrom,
 };
 use webpods::plan::PlanOptions;
 
@@ -122,6 +122,9 @@ pub struct ServiceSpec {
     pub platform: Option<String>,
     pub grace: Option<u64>,
     /// Commands, words apart by spaces.
+    /// `service[:ro]` or `container:name[:ro]`
+    pub volumes_from: Vec<String>,
+    pub pid: Option<String>,
     pub post_start: Vec<String>,
     pub pre_stop: Vec<String>,
 }
@@ -463,6 +466,9 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
             ..Default::default()
         });
     }
+    if let Some(pid) = &spec.pid {
+        template.0.host_config.get_or_insert_default().pid_mode = Some(pid.clone());
+    }
     let networks = match (&spec.networks, &spec.network_mode) {
         (Some(networks), _) => networks.clone(),
         (None, Some(_)) => Vec::new(),
@@ -519,10 +525,25 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
         parallelism: spec.parallelism.unwrap_or(1),
         update_order: spec.order,
         rollout: spec.rollout.clone().unwrap_or_else(|| "rolling".to_owned()),
+        volumes_from: spec.volumes_from.iter().map(|one| borrow(one)).collect(),
         post_start: spec.post_start.iter().map(|one| hook(one)).collect(),
         pre_stop: spec.pre_stop.iter().map(|one| hook(one)).collect(),
         attach: true,
         compose_labels: BTreeMap::new(),
+    }
+}
+
+fn borrow(text: &str) -> VolumesFrom {
+    let (text, read_only) = match text.strip_suffix(":ro") {
+        Some(text) => (text, true),
+        None => (text, false),
+    };
+    VolumesFrom {
+        from: match text.strip_prefix("container:") {
+            Some(name) => Lender::Container(name.to_owned()),
+            None => Lender::Service(text.parse().unwrap()),
+        },
+        read_only,
     }
 }
 
@@ -592,7 +613,12 @@ fn port(text: &str) -> PortPublication {
 }
 
 fn dependency(condition: &str) -> Dependency {
+    let (condition, restart) = match condition.strip_suffix("+restart") {
+        Some(condition) => (condition, true),
+        None => (condition, false),
+    };
     Dependency {
+        restart,
         condition: match condition {
             "started" => Condition::ServiceStarted,
             "healthy" => Condition::ServiceHealthy,

@@ -185,6 +185,25 @@ fn start<'n>(
             return Err(format!("the network {network} is not there"));
         }
     }
+    let modes = [
+        &host_config.network_mode,
+        &host_config.ipc_mode,
+        &host_config.pid_mode,
+    ];
+    for mode in modes.into_iter().flatten() {
+        if mode.starts_with("service:") {
+            return Err(format!("there is no mode {mode}"));
+        }
+        if let Some(lender) = mode.strip_prefix("container:")
+            && find(host, lender)?.state != RunState::Running
+        {
+            return Err(format!("{lender} does not run"));
+        }
+    }
+    for from in host_config.volumes_from.iter().flatten() {
+        let lender = from.split_once(':').map_or(from.as_str(), |(name, _)| name);
+        find(host, lender)?;
+    }
     for mount in host_config.mounts.iter().flatten() {
         let volume = mount.typ == Some(bollard::models::MountType::VOLUME);
         if let Some(source) = mount.source.as_ref().filter(|_| volume)
@@ -235,6 +254,7 @@ fn start<'n>(
         release: label("webpods.release").parse().unwrap(),
         config: label("webpods.config").parse().ok(),
         image: label("webpods.image").parse().ok(),
+        shares: label("webpods.shares").to_owned(),
         state: RunState::Running,
         healthy: body.0.healthcheck.as_ref().map(|_| true),
         ports,

@@ -114,9 +114,32 @@ fn shift(plan: &mut Plan, kind: &str, by: isize) {
     renumber(plan);
 }
 
+/// A rolling update of `web` with `side` in its network.
+fn update_of_two() -> (Plan, Observed) {
+    let mut world = world();
+    let side = ServiceSpec {
+        image: "side:1".to_owned(),
+        replicas: Some(2),
+        network_mode: Some("service:web".to_owned()),
+        ..ServiceSpec::default()
+    };
+    world.services.insert("side".to_owned(), side);
+    let first = up(&world);
+    simulate::apply(&mut world.observed, &first, None).unwrap();
+    world.services["web"].image = String::from("web:2");
+    (up(&world), world.observed)
+}
+
 /// The change must be one, and the check must say so with these words.
 fn catches(what: &str, change: impl FnOnce(&mut Plan, &mut Observed)) {
-    let (mut plan, mut observed) = update();
+    catches_in(update(), what, change);
+}
+
+fn catches_in(
+    (mut plan, mut observed): (Plan, Observed),
+    what: &str,
+    change: impl FnOnce(&mut Plan, &mut Observed),
+) {
     let before = (plan.clone(), observed.clone());
     check::verify(&plan, &observed).unwrap();
     change(&mut plan, &mut observed);
@@ -553,6 +576,59 @@ fn a_stop_without_its_hooks() {
             if let StepKind::Stop { pre_stop, .. } = &mut step.kind {
                 pre_stop[0].command = vec!["/other".to_owned()];
                 break;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stop_of_what_another_container_lives_in() {
+    catches_in(update_of_two(), "which shares with it, runs", |plan, _| {
+        let at = |plan: &Plan, name: &str| plan.stages.iter().position(|one| one.name == name);
+        let (side, web) = (at(plan, "stop side 1/2"), at(plan, "stop web 1/2"));
+        plan.stages.swap(side.unwrap(), web.unwrap());
+        renumber(plan);
+    });
+}
+
+#[test]
+fn a_start_in_what_does_not_run_yet() {
+    catches_in(
+        update_of_two(),
+        "which it shares with, is not there",
+        |plan, _| {
+            let at = |plan: &Plan, name: &str| plan.stages.iter().position(|one| one.name == name);
+            let (side, web) = (at(plan, "start side 1/2"), at(plan, "start web 1/2"));
+            plan.stages.swap(side.unwrap(), web.unwrap());
+            renumber(plan);
+        },
+    );
+}
+
+#[test]
+fn a_container_that_lives_in_one_that_goes() {
+    catches_in(update_of_two(), "is not there in the end", |plan, _| {
+        for step in steps(plan) {
+            if let StepKind::Start { body, service, .. } = &mut step.kind
+                && service.as_str() == "side"
+            {
+                let old = "lab--shop--web-1-r1";
+                let config = body.0.host_config.as_mut().unwrap();
+                config.network_mode = Some(format!("container:{old}"));
+                let labels = body.0.labels.as_mut().unwrap();
+                labels.insert("webpods.shares".to_owned(), format!("{old}@r1"));
+                break;
+            }
+        }
+    });
+}
+
+#[test]
+fn a_container_that_hides_whom_it_shares_with() {
+    catches_in(update_of_two(), "its label does not say so", |plan, _| {
+        for step in steps(plan) {
+            if let StepKind::Start { body, .. } = &mut step.kind {
+                body.0.labels.as_mut().unwrap().remove("webpods.shares");
             }
         }
     });

@@ -95,7 +95,10 @@ pub static TABLE: Table = Table {
             ),
         ),
         Row("init", Carries("`HostConfig.Init`")),
-        Row("ipc", Carries("`HostConfig.IpcMode`")),
+        Row(
+            "ipc",
+            Carries("`HostConfig.IpcMode`; `service:` as for `network_mode`"),
+        ),
         Row(
             "isolation",
             Carries("`HostConfig.Isolation`; Linux hosts know `default` only"),
@@ -119,14 +122,22 @@ pub static TABLE: Table = Table {
         Row("mem_swappiness", Carries("`HostConfig.MemorySwappiness`")),
         Row("memswap_limit", Carries("`HostConfig.MemorySwap`")),
         Row("models", Warns("run the model as a service")),
-        Row("network_mode", Carries("`HostConfig.NetworkMode`")),
+        Row(
+            "network_mode",
+            Differs(
+                "`HostConfig.NetworkMode`; with `service:` each replica runs beside one of that service, on its host: the first beside the first, and they are replaced together",
+            ),
+        ),
         Row(
             "networks",
             Carries("`NetworkingConfig`; see [networks](#networks-of-a-service)"),
         ),
         Row("oom_kill_disable", Carries("`HostConfig.OomKillDisable`")),
         Row("oom_score_adj", Carries("`HostConfig.OomScoreAdj`")),
-        Row("pid", Carries("`HostConfig.PidMode`")),
+        Row(
+            "pid",
+            Carries("`HostConfig.PidMode`; `service:` as for `network_mode`"),
+        ),
         Row("pids_limit", Carries("`HostConfig.PidsLimit`")),
         Row(
             "platform",
@@ -208,7 +219,12 @@ pub static TABLE: Table = Table {
                 "`HostConfig.Binds` and `.Mounts`; the project's own files are shipped, see [volumes](#volumes-of-a-service)",
             ),
         ),
-        Row("volumes_from", Warns("name the volumes in both services")),
+        Row(
+            "volumes_from",
+            Differs(
+                "`HostConfig.VolumesFrom`; the other service's replicas are found as for `network_mode`, and `:ro` holds, which Docker Compose drops",
+            ),
+        ),
         Row("working_dir", Carries("`Config.WorkingDir`")),
     ],
 };

@@ -40,9 +40,8 @@ pub static TABLE: Table = Table {
         ),
         Row(
             "depends_on.*.restart",
-            WarnsIf(
-                |node| node.as_bool() == Some(true),
-                "a new release of one service restarts no other",
+            Differs(
+                "when the other service's containers are replaced, its own are made anew after them; Docker Compose stops and starts them",
             ),
         ),
         Row(
