@@ -219,7 +219,7 @@ fn stop_in_order(stages: &mut Stages, leaving: &[Leaving<'_>], current: &Current
     // A recorded release had an order once; were it broken, all stop at once.
     let turns = order::turns(recorded.map(|one| &one.service)).unwrap_or_default();
     let turn = |one: &Leaving<'_>| turns.get(one.service).copied().unwrap_or_default();
-    let all: BTreeSet<Turn> = leaving.iter().map(|one| turn(one)).collect();
+    let all: BTreeSet<Turn> = leaving.iter().map(&turn).collect();
     for at in all.into_iter().rev() {
         let gone = stages.stopped();
         let now: Vec<Leaving<'_>> = leaving
