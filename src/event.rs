@@ -38,6 +38,13 @@ pub enum Event {
         done: u64,
         total: u64,
     },
+    /// Everything a host needs of the images is there. `sent` are bytes on the connection, `total`
+    /// those of the images.
+    Shipped {
+        host: HostName,
+        sent: u64,
+        total: u64,
+    },
     /// A line that a build printed.
     BuildOutput { service: String, line: String },
     /// A line that a container printed while it was being watched (a failing health check).

@@ -108,7 +108,7 @@ pub struct ImageRow {
 pub struct Sent {
     /// The host.
     pub host: HostName,
-    /// Bytes that it lacked.
+    /// Bytes that travelled.
     pub sent: u64,
     /// Bytes of all images.
     pub total: u64,
@@ -164,7 +164,10 @@ impl Engine {
         let plan = self.plan_up(options, &states, &observed).await?;
         let nodes = self.nodes().await?;
         let lease = self.lease(nodes, &plan.key, authority, None).await?;
-        let result = self.send(&plan).await;
+        let result = match self.gather(&plan, &observed).await {
+            Ok(()) => self.send(&plan).await,
+            Err(error) => Err(error),
+        };
         self.let_go(lease, &result).await;
         result
     }
@@ -241,12 +244,11 @@ impl Engine {
                     total += image.image.size();
                 }
             }
-            if !blobs.is_empty() {
-                image::ship(node, cache, &blobs, store, &self.settings.events).await?;
-            }
+            let events = &self.settings.events;
+            let shipped = image::ship(node, cache, &blobs, total, store, events).await?;
             Ok(Some(Sent {
                 host: host.name.clone(),
-                sent: blobs.iter().map(|blob| blob.size).sum(),
+                sent: shipped.sent,
                 total,
             }))
         });

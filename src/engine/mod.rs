@@ -8,6 +8,7 @@ mod artifacts;
 mod containers;
 mod exec;
 mod files;
+mod gather;
 mod guard;
 mod inventory;
 mod logs;

@@ -13,6 +13,7 @@ use crate::script::{PhaseFuture, Phases, Runner, Scene};
 use crate::state::{self, Copies, Lease, Who};
 
 use super::Engine;
+use super::gather::Holds;
 use super::rollout::{Outcome, RolloutOptions, View};
 
 /// One rollout on its way through its pipeline.
@@ -32,6 +33,8 @@ struct Progress {
     observed: Option<Observed>,
     plan: Option<Plan>,
     lease: Option<Lease>,
+    /// Images that hosts keep until the release is recorded.
+    holds: Holds,
     guarded: bool,
     applied: bool,
 }
@@ -167,21 +170,22 @@ impl<'a> Rollout<'a> {
         engine.checked(plan, observed)
     }
 
-    /// Of the release to restore, the images whose bytes are on this machine.
+    /// Of the release to restore, the images whose bytes this machine has or can get.
     async fn local_images(&self, observed: &Observed) -> Result<BTreeMap<ServiceName, ImageState>> {
-        let store = self.engine.store().await?;
         let Some(state) = &observed.state else {
             return Ok(BTreeMap::new());
         };
         if self.action != Action::Rollback {
             return Ok(BTreeMap::new());
         }
-        Ok(plan::rollback_target(state, self.options.to)?
-            .services
-            .iter()
-            .filter(|(_, service)| store.complete(&service.image))
-            .map(|(name, service)| (name.clone(), ImageState::Known(service.image.clone())))
-            .collect())
+        let mut images = BTreeMap::new();
+        for (name, service) in &plan::rollback_target(state, self.options.to)?.services {
+            let image = &service.image;
+            if self.engine.obtainable(image, observed).await? {
+                images.insert(name.clone(), ImageState::Known(image.clone()));
+            }
+        }
+        Ok(images)
     }
 
     async fn show(&self) -> Result<()> {
@@ -217,6 +221,8 @@ impl<'a> Rollout<'a> {
             })
             .await?;
         progress.lease = Some(lease);
+        // What is observed from here on stays, whatever other projects prune.
+        progress.holds = self.engine.hold(&shown).await?;
         let images = self.images(&progress).await?;
         progress.observed = Some(self.engine.observe(&images).await?);
         let fresh = self.make_plan(&progress).await?;
@@ -248,6 +254,9 @@ impl<'a> Rollout<'a> {
             .ok_or_else(|| out_of_order("apply", "lock"))?;
         sign(&mut plan, &self.engine.settings.by);
         let engine = self.engine;
+        if let Some(observed) = &progress.observed {
+            engine.gather(&plan, observed).await?;
+        }
         let nodes = engine.nodes().await?;
         let settings = &engine.settings;
         let scene = Scene {
@@ -321,6 +330,9 @@ impl<'a> Rollout<'a> {
     /// Releases the lock whatever happened and reports the outcome.
     pub(super) async fn finish(self, result: Result<()>) -> Result<Outcome> {
         let progress = self.progress.into_inner();
+        if result.is_err() {
+            self.engine.unhold(progress.holds).await;
+        }
         if let Some(lease) = progress.lease {
             let (outcome, message) = match &result {
                 Ok(()) => (state::Outcome::Done, None),

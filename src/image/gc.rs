@@ -10,6 +10,8 @@ use crate::error::{Explain, Result};
 const LIMIT: u64 = 20_000_000_000;
 /// What was used this recently may be in use by a command that runs.
 const BUSY: Duration = Duration::from_secs(60 * 60);
+/// An index that nobody asked for this long is of a blob that hosts no longer have.
+const FORGOTTEN: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Temporary files of a command that was killed.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -34,14 +36,15 @@ impl Store {
 
     fn gc_before(&self, limit: u64, now: SystemTime) -> Result<u64> {
         let unreadable = || format!("the image store `{}` cannot be read", self.root().display());
-        for entry in fs::read_dir(self.temporary())
-            .explain(unreadable)?
-            .flatten()
-        {
-            let age = entry.metadata().ok().and_then(|file| file.modified().ok());
-            if age.is_some_and(|age| age + ABANDONED < now) {
-                // Someone else may have removed it.
-                let _ = fs::remove_file(entry.path());
+        for (folder, limit) in [(self.temporary(), ABANDONED), (self.indexes(), FORGOTTEN)] {
+            // There need not be any indexes.
+            let files = fs::read_dir(folder).into_iter().flatten().flatten();
+            for entry in files {
+                let used = entry.metadata().ok().and_then(|file| file.modified().ok());
+                if used.is_some_and(|used| used + limit < now) {
+                    // Someone else may have removed it.
+                    let _ = fs::remove_file(entry.path());
+                }
             }
         }
         let mut blobs: Vec<_> = fs::read_dir(self.blobs())
@@ -98,6 +101,19 @@ mod tests {
         assert_eq!(store.gc_before(0, now).unwrap(), 6);
         assert_eq!(kept(), [false, false, true], "the newest may be in use");
         assert_eq!(store.gc_before(0, now + hours(2)).unwrap(), 6);
+    }
+
+    #[test]
+    fn indexes_that_nobody_uses_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path()).unwrap();
+        let digest = crate::model::Digest::of(b"x");
+        store.keep_index(&digest, b"index").unwrap();
+        let now = SystemTime::now();
+        store.gc_before(0, now + FORGOTTEN - BUSY).unwrap();
+        assert!(store.kept(&digest).is_some());
+        store.gc_before(0, now + FORGOTTEN + BUSY).unwrap();
+        assert_eq!(store.kept(&digest), None);
     }
 
     #[test]

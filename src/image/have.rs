@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::load::{self, Loaded};
-use super::{Store, chain};
+use super::{Store, amount, chain};
 use crate::docker::Node;
 use crate::error::{Error, Result};
+use crate::event::Events;
 use crate::model::{Blob, Digest, Image, Store as Kind};
 
 const HAVE: &str = include_str!("sh/have.sh");
@@ -122,8 +123,21 @@ async fn loaded(node: &Node, images: &[Image]) -> Result<(BTreeSet<Digest>, BTre
 ///
 /// # Errors
 /// The host does not have them, or they are damaged there; the store cannot be written.
-pub async fn fetch(node: &Node, cache_dir: &str, blobs: &[Blob], store: &Store) -> Result<()> {
-    for blob in blobs.iter().filter(|blob| !store.holds(blob)) {
+pub async fn fetch(
+    node: &Node,
+    cache_dir: &str,
+    blobs: &[Blob],
+    store: &Store,
+    events: &Events,
+) -> Result<()> {
+    let missing: Vec<&Blob> = blobs.iter().filter(|blob| !store.holds(blob)).collect();
+    let bytes = missing.iter().map(|blob| blob.size).sum();
+    events.notice(format!(
+        "{} of images are not on this machine and are fetched from host `{}`",
+        amount(bytes),
+        node.name()
+    ));
+    for blob in missing {
         fetch_one(node, cache_dir, blob, store).await?;
     }
     Ok(())

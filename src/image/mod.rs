@@ -12,10 +12,12 @@ mod archive;
 mod build;
 mod carry;
 mod chain;
+mod chunk;
 mod export;
 mod gc;
 mod hash;
 mod have;
+mod hold;
 mod ignore;
 mod inventory;
 mod layout;
@@ -37,11 +39,12 @@ use amount::amount;
 
 pub use archive::Wanted;
 pub use have::{Have, fetch, have};
+pub use hold::{Held, hold};
 pub use inventory::{Inventory, Shares, inventory};
 pub use load::load;
 pub use local::engine as local_engine;
 pub use refs::{Keep, Pruned, prune, write_refs};
-pub use ship::ship;
+pub use ship::{Shipped, ship};
 pub use store::{BlobWriter, Store};
 pub use survey::BuildMode;
 

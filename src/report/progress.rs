@@ -106,6 +106,10 @@ pub(super) fn show(report: &Report, event: Event) {
             done,
             total,
         } => shipping(report, host, &what, done, total),
+        Event::Shipped { host, sent, total } => {
+            let head = place(Some(&host), &amount_sent(sent, total));
+            report.line(&format!("  {head}"));
+        }
         Event::BuildOutput { service, line } => {
             report.line(&format!("{} {}", paint.cyan(&service), clean(&line)));
         }
@@ -123,6 +127,17 @@ pub(super) fn show(report: &Report, event: Event) {
             _ => report.line(&clean(&message)),
         },
     }
+}
+
+/// `sent 5.1 MB of 412 MB (98.8% was there)`.
+fn amount_sent(sent: u64, total: u64) -> String {
+    let amount = format!("sent {} of {}", bytes(sent), bytes(total));
+    let there = u128::from(total.saturating_sub(sent)) * 2000 / u128::from(total.max(1));
+    let there = there.div_ceil(2).min(if sent > 0 { 999 } else { 1000 });
+    if there == 0 {
+        return amount;
+    }
+    format!("{amount} ({}.{}% was there)", there / 10, there % 10)
 }
 
 /// Text that fits on a line with what stands before it.
@@ -195,5 +210,28 @@ fn shipping(report: &Report, host: HostName, what: &str, done: u64, total: u64) 
     };
     if plain {
         report.line(&format!("  {head}  {amount}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::amount_sent;
+
+    #[test]
+    fn what_was_sent_is_compared_with_what_was_needed() {
+        let cases = [
+            (
+                5_100_000,
+                412_000_000,
+                "sent 5.1 MB of 412 MB (98.8% was there)",
+            ),
+            (900, 900, "sent 900 B of 900 B"),
+            (1000, 900, "sent 1.0 kB of 900 B"),
+            (1, 412_000_000, "sent 1 B of 412 MB (99.9% was there)"),
+            (0, 0, "sent 0 B of 0 B"),
+        ];
+        for (sent, total, wanted) in cases {
+            assert_eq!(amount_sent(sent, total), wanted);
+        }
     }
 }

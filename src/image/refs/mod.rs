@@ -3,13 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use tokio::io::{AsyncBufReadExt, BufReader};
+
 use super::amount::amount;
 use super::chain;
 use crate::docker::{Engine, Node};
 use crate::error::Result;
 use crate::event::Events;
 use crate::model::{Blob, Digest, HostName, Image, ReleaseId, StackKey};
-use crate::remote::Host;
+use crate::remote::{Host, Process};
 
 const REFS: &str = include_str!("../sh/refs.sh");
 const PRUNE: &str = include_str!("../sh/prune.sh");
@@ -118,7 +120,7 @@ pub struct Keep<'a> {
 /// The cache cannot be read or written; the engine does not answer.
 pub async fn prune(node: &Node, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> Result<Pruned> {
     let engine = node.engine().await?;
-    let found = sweep(&node.host, cache_dir, keep, dry_run).await?;
+    let (found, locked) = sweep(&node.host, cache_dir, keep, dry_run).await?;
     let images = unused(engine, &found, keep.also).await?;
     if !dry_run {
         for image in &images {
@@ -129,6 +131,8 @@ pub async fn prune(node: &Node, cache_dir: &str, keep: Keep<'_>, dry_run: bool) 
             }
         }
     }
+    // From here on others may rely on what is there.
+    drop(locked);
     Ok(Pruned {
         blobs: found.blobs,
         images,
@@ -152,7 +156,13 @@ struct Found {
     over: Option<u64>,
 }
 
-async fn sweep(host: &Host, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> Result<Found> {
+/// Looks, or removes. The cache is locked for as long as the process is kept.
+async fn sweep(
+    host: &Host,
+    cache_dir: &str,
+    keep: Keep<'_>,
+    dry_run: bool,
+) -> Result<(Found, Option<Process>)> {
     let releases: Vec<String> = keep.releases.iter().map(ReleaseId::to_string).collect();
     let how = if dry_run { "look" } else { "remove" };
     let key = keep.key;
@@ -169,12 +179,15 @@ async fn sweep(host: &Host, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> R
         &active,
     ];
     arguments.extend(releases.iter().map(String::as_str));
-    let output = host
-        .sh(PRUNE, &arguments)
-        .await?
-        .ok("prune the image cache")?;
+    let mut process = host.stream(PRUNE, &arguments).await?;
+    let stdout = std::mem::replace(&mut process.stdout, Box::new(tokio::io::empty()));
+    let mut lines = BufReader::new(stdout).lines();
     let mut found = Found::default();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
+    // A connection that breaks shows in how the script ends.
+    while let Ok(Some(line)) = lines.next_line().await {
+        if line == "end" {
+            return Ok((found, Some(process)));
+        }
         let mut words = line.split(' ');
         let (Some(kind), Some(hex)) = (words.next(), words.next()) else {
             continue;
@@ -194,7 +207,8 @@ async fn sweep(host: &Host, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> R
             _ => {}
         }
     }
-    Ok(found)
+    process.wait().await?.ok("prune the image cache")?;
+    Ok((found, None))
 }
 
 /// Host tags in the engine that this cache knew, that nobody refers to and no container uses.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::event::Events;
+use crate::image::hold::tests::{hold_on, release_on};
 use crate::model::Ssh;
 
 struct Fixture {
@@ -102,9 +103,10 @@ impl Fixture {
             also: &[],
         };
         let cache = self.cache();
-        sweep(&self.host, cache.to_str().unwrap(), keep, dry_run)
-            .await
-            .unwrap()
+        let swept = sweep(&self.host, cache.to_str().unwrap(), keep, dry_run).await;
+        let (found, locked) = swept.unwrap();
+        locked.unwrap().wait().await.unwrap();
+        found
     }
 
     fn cached(&self) -> BTreeSet<String> {
@@ -130,6 +132,12 @@ async fn only_what_no_retained_release_needs_is_removed() {
     let new = fixture.ship(&["base", "new"]);
     fixture.release("shop", 1, &[&old]).await;
     fixture.release("shop", 2, &[&new]).await;
+    let indexes = fixture.cache().join("indexes");
+    fs::create_dir(&indexes).unwrap();
+    for hex in hexes([&old, &new]) {
+        fs::write(indexes.join(hex), "").unwrap();
+    }
+    fs::write(indexes.join(blob("gone").digest.hex()), "").unwrap();
     let found = fixture.sweep("shop", &[1, 2], false).await;
     assert_eq!(found.blobs, []);
 
@@ -143,6 +151,11 @@ async fn only_what_no_retained_release_needs_is_removed() {
     assert_eq!(looked, removed);
     assert_eq!(removed.blobs.len(), 3, "the shared base stays: {removed:?}");
     assert_eq!(fixture.cached(), hexes([&new]));
+    let kept = fs::read_dir(&indexes).unwrap();
+    let kept: BTreeSet<String> = kept
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(kept, fixture.cached(), "an index goes with its blob");
     assert!(removed.gone.contains(&old.manifest.digest));
     assert!(goes(&removed, &[], &old.host_tag()));
     assert!(!goes(&removed, &[], &new.host_tag()));
@@ -186,6 +199,52 @@ async fn what_is_being_shipped_stays_until_its_release_is_recorded() {
 }
 
 #[tokio::test]
+async fn what_a_plan_relies_on_stays_until_it_is_recorded_or_let_go() {
+    let fixture = Fixture::new();
+    let image = fixture.ship(&["base"]);
+    fixture.release("shop", 1, &[&image]).await;
+    let cache = fixture.cache().to_str().unwrap().to_owned();
+    let held = hold_on(&fixture.host, &cache, &image).await;
+    let found = fixture.sweep("shop", &[], false).await;
+    assert_eq!(fixture.cached(), hexes([&image]));
+    assert!(!goes(&found, &[image.host_tag()], &image.host_tag()));
+
+    fixture.release("other", 1, &[&image]).await;
+    let leases = fixture.cache().join("leases");
+    assert_eq!(fs::read_dir(&leases).unwrap().count(), 0);
+    release_on(&fixture.host, &cache, held).await;
+    let again = hold_on(&fixture.host, &cache, &image).await;
+    release_on(&fixture.host, &cache, again).await;
+    fixture.sweep("other", &[], false).await;
+    assert!(fixture.cached().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_begins_to_rely_on_what_is_being_removed() {
+    let fixture = Fixture::new();
+    let image = fixture.ship(&["base"]);
+    let cache = fixture.cache().to_str().unwrap().to_owned();
+    let key = key("shop");
+    let keep = Keep {
+        key: &key,
+        releases: &[],
+        active: None,
+        limit: None,
+        also: &[],
+    };
+    let (_, locked) = sweep(&fixture.host, &cache, keep, false).await.unwrap();
+    let leases = fixture.cache().join("leases");
+    let mut hold = std::pin::pin!(hold_on(&fixture.host, &cache, &image));
+    // The lock is the script's, so it is asked for for real.
+    let early = tokio::time::timeout(std::time::Duration::from_millis(300), &mut hold).await;
+    assert!(early.is_err(), "the hold waits");
+    assert_eq!(fs::read_dir(&leases).unwrap().count(), 0);
+    locked.unwrap().wait().await.unwrap();
+    hold.await;
+    assert_eq!(fs::read_dir(&leases).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn a_lease_of_something_else_stays() {
     let fixture = Fixture::new();
     let (image, other) = (fixture.ship(&["base"]), fixture.ship(&["base", "more"]));
@@ -218,7 +277,7 @@ async fn a_host_without_a_cache_has_nothing_to_prune() {
         limit: None,
         also: &[],
     };
-    let found = sweep(&fixture.host, "/nonexistent/cache", keep, false)
+    let (found, _) = sweep(&fixture.host, "/nonexistent/cache", keep, false)
         .await
         .unwrap();
     assert_eq!(found, Found::default());

@@ -7,7 +7,7 @@ for hex; do
   [ -f "$hex" ] || continue
   sum=$(sha256sum <"$hex") || exit 1
   if [ "${sum%% *}" != "$hex" ]; then
-    rm -f -- "$hex" || exit 1
+    rm -f -- "$hex" "../../indexes/$hex" || exit 1
     echo "damaged $hex"
   fi
 done

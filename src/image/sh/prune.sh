@@ -4,13 +4,18 @@
 # Prints `used <hex>` for what somebody refers to, `gone <hex>` for what releases that go away
 # referred to, `evicted <release>` for those that went because the cache was too large,
 # `blob <hex> <size>` for what is in the cache and nobody refers to, and `over <size>` when what
-# has to stay is more than the cache may hold.
+# has to stay is more than the cache may hold; then `end`. The lock is kept until the input ends.
 set -u
 umask 077
 cache=$1 mine=$1/refs/$2/$3 how=$4 limit=$5 active=$6
 shift 6
 cd -- "$cache" 2>/dev/null || exit 0
 mkdir -p -- tmp || exit 1
+# Nobody begins to rely on what is being removed; see hold.sh.
+if command -v flock >/dev/null 2>&1; then
+  exec 9>lock || exit 1
+  flock -w 60 9
+fi
 used=tmp/used.$$
 trap 'rm -f -- "$used" "$used.hex"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -74,13 +79,19 @@ sed 's/^/used /' "$used"
 if [ -d blobs/sha256 ]; then
   ls blobs/sha256 | grep -xE '[0-9a-f]{64}' | grep -vxFf "$used" | while read -r hex; do
     size=$(stat -c %s "blobs/sha256/$hex") || continue
-    [ "$how" = look ] || rm -f -- "blobs/sha256/$hex" || exit 1
+    [ "$how" = look ] || rm -f -- "blobs/sha256/$hex" "indexes/$hex" || exit 1
     echo "blob $hex $size"
   done
 fi
 if [ "$how" = remove ]; then
+  # An index whose blob is gone for another reason.
+  for index in indexes/*; do
+    [ -e "blobs/sha256/${index##*/}" ] || rm -f -- "$index"
+  done
   find leases -type f -mmin +60 -exec rm -f {} + 2>/dev/null
   find tmp -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/null
   rmdir -- "$mine" "${mine%/*}" 2>/dev/null
 fi
+echo end
+read -r _
 exit 0

@@ -1,27 +1,44 @@
-# Receives blobs into a cache. $1: cache, $2: client, $3: this attempt.
-# Input: `<hex> <size>` lines, an empty line, and then, packed as agreed, for each blob asked for:
-# `<hex> <offset> <size>`, a newline and the bytes from the offset on.
-# Prints what it has and wants, then `ok <hex>` for each blob that arrived and is what it claims.
+# Receives blobs into a cache. $1: cache, $2: client, $3: this attempt, $4: what makes blobs of
+# others, for perl, $5: the same for python3.
+#
+# Input: `<hex> <size>` lines and an empty line. Prints what it has (`bare`: without its index) and
+# wants, and what it can do.
+# Then it answers questions, as long as there are any:
+#   like, `<hex> <sketch>` lines, an empty line: which blobs are alike, then `end`
+#   index <hex>: `index <hex> <size>` and the index
+# After `send`, packed as agreed, for each blob:
+#   <hex> <offset> <size>, and the bytes from the offset on
+#   <hex> <offset> <size> made <base>…, and how these bytes are made of those blobs
+# and for each index: index <hex> <size>, and the index.
+# Prints `ok <hex>` for each blob that arrived and is what it claims.
 set -u
 umask 077
 cache=$1
 blobs=$cache/blobs/sha256
+indexes=$cache/indexes
 tmp=$cache/tmp
-mkdir -p -- "$blobs" "$tmp" "$cache/leases" || exit 1
+attempt=$3
+perl=$4
+python=$5
+mkdir -p -- "$blobs" "$indexes" "$tmp" "$cache/leases" || exit 1
+failed=$tmp/failed.$attempt
+trap 'rm -f -- "$failed"' EXIT
+trap 'exit 1' HUP INT TERM
 
 # A part is continued by the client that began it, by one process at a time.
-part=$3
+part=$attempt
 if command -v flock >/dev/null 2>&1; then
   exec 9>"$tmp/$2.lock" || exit 1
   if flock -n 9; then part=$2; fi
 fi
 
 need=0
-: >"$cache/leases/$2.$3" || exit 1
+lease=$cache/leases/$2.$attempt
+: >"$lease" || exit 1
 while IFS=' ' read -r hex size && [ -n "$hex" ]; do
-  echo "$hex" >>"$cache/leases/$2.$3"
+  echo "$hex" >>"$lease"
   if [ "$(stat -c %s "$blobs/$hex" 2>/dev/null)" = "$size" ]; then
-    echo "have $hex"
+    if [ -e "$indexes/$hex" ]; then echo "have $hex"; else echo "bare $hex"; fi
     continue
   fi
   offset=$(stat -c %s "$tmp/$hex.$part" 2>/dev/null) || offset=0
@@ -41,7 +58,32 @@ if command -v zstd >/dev/null 2>&1; then pack=zstd
 elif command -v gzip >/dev/null 2>&1; then pack=gzip
 else pack=none; fi
 echo "pack $pack"
+if perl -MFcntl -e 1 2>/dev/null; then rebuild() { perl -e "$perl" "$@"; }
+elif python3 -c 1 2>/dev/null; then rebuild() { python3 -c "$python" "$@"; }
+else rebuild() { return 9; } && indexes=; fi
+count() {
+  if [ -e "$1" ]; then echo $#; else echo 0; fi
+}
+[ -z "$indexes" ] || echo "indexes $(count "$indexes"/*)"
 echo go
+
+while IFS=' ' read -r question hex && [ "$question" != send ]; do
+  case $question in
+    like)
+      rebuild like "$blobs" "$indexes"
+      echo end
+      ;;
+    index)
+      if { exec 3<"$indexes/$hex"; } 2>/dev/null && size=$(stat -Lc %s /dev/fd/3); then
+        echo "index $hex $size"
+        cat <&3
+        exec 3<&-
+      else
+        echo "index $hex 0"
+      fi
+      ;;
+  esac
+done
 
 unpack() {
   case $pack in
@@ -61,18 +103,43 @@ else
   digest() { sha256sum; }
 fi
 
-unpack | while IFS=' ' read -r hex offset size; do
+unpack | while IFS=' ' read -r hex offset size how bases; do
+  if [ "$hex" = index ]; then
+    hex=$offset
+    file=$tmp/$hex.index.$attempt
+    take "$size" >"$file"
+    if [ "$(stat -c %s "$file")" != "$size" ] || ! mv -f -- "$file" "$indexes/$hex"; then
+      rm -f -- "$file"
+      exit 1
+    fi
+    continue
+  fi
   file=$tmp/$hex.$part
   [ "$offset" -gt 0 ] || : >"$file" || exit 1
+  rm -f -- "$failed"
   got=$({
     [ "$offset" -eq 0 ] || cat -- "$file"
-    take $((size - offset)) | tee -a -- "$file"
+    if [ "$how" = made ]; then
+      # The names of blobs are words.
+      rebuild make "$blobs" "$file" "$offset" "$size" $bases || echo $? >"$failed"
+    else
+      take $((size - offset)) | tee -a -- "$file"
+    fi
   } | digest) || exit 1
-  if [ "$(stat -c %s "$file")" != "$size" ]; then
+  if [ -s "$failed" ] && [ "$(cat -- "$failed")" = 9 ]; then
+    got=
+  elif [ "$(stat -c %s "$file")" != "$size" ]; then
     echo "short $hex"
     exit 1
-  elif [ "${got%% *}" != "$hex" ]; then
+  fi
+  if [ "${got%% *}" != "$hex" ]; then
     rm -f -- "$file"
+    # A base or its index is not what it should be. What is sound keeps its name only.
+    for base in $bases; do
+      rm -f -- "$indexes/$base"
+      sum=$(digest <"$blobs/$base") || continue
+      [ "${sum%% *}" = "$base" ] || { rm -f -- "$blobs/$base" && echo "damaged $base"; }
+    done
     echo "bad $hex"
     exit 1
   fi

@@ -7,20 +7,32 @@ use crate::model::Digest;
 pub(super) enum Answer {
     /// The blob is in the cache.
     Have,
+    /// It is, and its index is not.
+    Bare(Digest),
     /// The blob is wanted from this byte on.
     Want(Digest, u64),
     /// KiB free and bytes needed.
     Free { kib: u64, needed: u64 },
     /// How the stream is unpacked.
     Pack(Packing),
-    /// The stream may begin.
+    /// So many blobs have an index, and the host can make blobs of them.
+    Indexes(u64),
+    /// Questions may be asked; the stream may begin.
     Go,
+    /// The first blob is like the second one, which the host has.
+    Alike(Digest, Digest),
+    /// There are no more such blobs.
+    End,
+    /// An index of so many bytes follows; none: there is no index.
+    Index(Digest, u64),
     /// The blob arrived.
     Arrived(Digest),
     /// The input ended within the blob.
     Short(Digest),
     /// The bytes are not what the digest says.
     Bad(Digest),
+    /// A blob of the cache was not what its digest says, and is gone.
+    Damaged(Digest),
 }
 
 /// What the host can unpack.
@@ -38,6 +50,7 @@ impl Answer {
         let digest = |hex: &str| format!("sha256:{hex}").parse().ok();
         let answer = match (words.next()?, words.next(), words.next()) {
             ("have", Some(_), None) => Self::Have,
+            ("bare", Some(hex), None) => Self::Bare(digest(hex)?),
             ("want", Some(hex), Some(offset)) => Self::Want(digest(hex)?, offset.parse().ok()?),
             ("free", Some(kib), Some(needed)) => Self::Free {
                 kib: kib.parse().ok()?,
@@ -46,10 +59,15 @@ impl Answer {
             ("pack", Some("zstd"), None) => Self::Pack(Packing::Zstd),
             ("pack", Some("gzip"), None) => Self::Pack(Packing::Gzip),
             ("pack", Some("none"), None) => Self::Pack(Packing::None),
+            ("indexes", Some(count), None) => Self::Indexes(count.parse().ok()?),
             ("go", None, None) => Self::Go,
+            ("base", Some(wanted), Some(base)) => Self::Alike(digest(wanted)?, digest(base)?),
+            ("end", None, None) => Self::End,
+            ("index", Some(hex), Some(size)) => Self::Index(digest(hex)?, size.parse().ok()?),
             ("ok", Some(hex), None) => Self::Arrived(digest(hex)?),
             ("short", Some(hex), None) => Self::Short(digest(hex)?),
             ("bad", Some(hex), None) => Self::Bad(digest(hex)?),
+            ("damaged", Some(hex), None) => Self::Damaged(digest(hex)?),
             _ => return None,
         };
         words.next().is_none().then_some(answer)

@@ -1,6 +1,8 @@
 //! Reads blobs, packs them and hands over packets; runs on a thread of its own.
 
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::time::Instant;
 
 use tokio::sync::mpsc::Sender;
@@ -9,7 +11,8 @@ use super::answer::Packing;
 use super::pack::{Packer, Spent};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
-use crate::model::Digest;
+use crate::image::chunk::{Recipe, SMALLEST};
+use crate::model::{Blob, Digest};
 
 /// Bytes read at once.
 const CHUNK: usize = 512 << 10;
@@ -17,75 +20,198 @@ const CHUNK: usize = 512 << 10;
 /// A blob, or its rest, to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
-    pub(super) digest: Digest,
+    pub(super) blob: Blob,
     pub(super) offset: u64,
-    pub(super) size: u64,
+    /// How the host makes it of what it has; none: it is sent.
+    pub(super) recipe: Option<Recipe>,
 }
 
 impl Part {
     pub(super) fn length(&self) -> u64 {
-        self.size - self.offset
+        self.blob.size - self.offset
+    }
+
+    /// Bytes of it that are sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.recipe.as_ref().map_or(self.length(), Recipe::sent)
+    }
+
+    /// The line that announces it.
+    fn head(&self) -> String {
+        let mut head = format!(
+            "{} {} {}",
+            self.blob.digest.hex(),
+            self.offset,
+            self.blob.size
+        );
+        if let Some(recipe) = &self.recipe {
+            head.push_str(" made");
+            for base in &recipe.bases {
+                head.push(' ');
+                head.push_str(base.digest.hex());
+            }
+        }
+        head.push('\n');
+        head
     }
 }
 
 /// A piece of the packed stream.
 pub(super) struct Packet {
     pub(super) bytes: Vec<u8>,
-    /// Bytes of blobs read when this piece was made.
+    /// Bytes of blobs that are there or on their way when this piece has arrived.
     pub(super) done: u64,
+}
+
+/// Everything that goes to a host.
+pub(super) struct Load {
+    pub(super) parts: Vec<Part>,
+    /// Blobs whose index goes too.
+    pub(super) indexes: Vec<Blob>,
 }
 
 /// Sends the whole stream as packets. Ends early, without error, when nobody receives any more.
 pub(super) fn feed(
     store: &Store,
-    parts: &[Part],
+    load: &Load,
     packing: Packing,
     packets: &Sender<Packet>,
 ) -> Result<()> {
-    let packing_failed = || "the blobs cannot be packed";
-    let mut packer = Packer::new(packing).explain(packing_failed)?;
-    let mut chunk = vec![0; CHUNK];
-    let (mut done, mut reported) = (0, 0);
-    let mut since = Instant::now();
-    for part in parts {
-        let head = format!("{} {} {}\n", part.digest.hex(), part.offset, part.size);
-        packer.write(head.as_bytes()).explain(packing_failed)?;
-        let unreadable = || format!("blob `{}` cannot be read from the image store", part.digest);
-        let mut file = store.read(&part.digest)?;
-        file.seek(SeekFrom::Start(part.offset))
+    let sent = load.parts.iter().map(Part::sent).sum();
+    let mut feeder = Feeder {
+        store,
+        packer: Packer::new(packing, sent).explain(unpackable)?,
+        packets,
+        chunk: vec![0; CHUNK],
+        done: 0,
+        reported: 0,
+        since: Instant::now(),
+    };
+    for part in &load.parts {
+        if !feeder.part(part)? {
+            return Ok(());
+        }
+    }
+    for blob in &load.indexes {
+        if !feeder.index(blob)? {
+            return Ok(());
+        }
+    }
+    feeder.finish()
+}
+
+fn unpackable() -> &'static str {
+    "the blobs cannot be packed"
+}
+
+struct Feeder<'a> {
+    store: &'a Store,
+    packer: Packer,
+    packets: &'a Sender<Packet>,
+    chunk: Vec<u8>,
+    /// Bytes of blobs that went through.
+    done: u64,
+    /// As many as when the packer was last told.
+    reported: u64,
+    since: Instant,
+}
+
+impl Feeder<'_> {
+    /// Sends a blob. False: nobody receives any more.
+    fn part(&mut self, part: &Part) -> Result<bool> {
+        self.write(part.head().as_bytes())?;
+        let mut file = self.store.read(&part.blob.digest)?;
+        let Some(recipe) = &part.recipe else {
+            return self.stretch(&part.blob.digest, &mut file, part.offset..part.blob.size);
+        };
+        let before = self.done;
+        for batch in recipe.batches(part.offset) {
+            self.write(batch.code.as_bytes())?;
+            for range in batch.sent {
+                if !self.stretch(&part.blob.digest, &mut file, range)? {
+                    return Ok(false);
+                }
+            }
+            self.done = before + batch.end - part.offset;
+        }
+        Ok(true)
+    }
+
+    /// Sends bytes of a blob.
+    fn stretch(&mut self, digest: &Digest, file: &mut File, range: Range<u64>) -> Result<bool> {
+        let unreadable = || format!("blob `{digest}` cannot be read from the image store");
+        file.seek(SeekFrom::Start(range.start))
             .explain(unreadable)?;
-        let mut file = file.take(part.length());
-        let mut left = part.length();
+        let mut left = range.end - range.start;
         while left > 0 {
-            let n = file.read(&mut chunk).explain(unreadable)?;
+            let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
+            let n = file.read(&mut self.chunk[..most]).explain(unreadable)?;
             if n == 0 {
                 return Err(Error::user(unreadable())
                     .cause(format!("it ends {left} bytes too early"))
                     .hint("run the command again with `--build`"));
             }
-            packer.write(&chunk[..n]).explain(packing_failed)?;
+            self.packer.write(&self.chunk[..n]).explain(unpackable)?;
             left -= n as u64;
-            done += n as u64;
-            let bytes = packer.take();
-            if bytes.is_empty() {
-                continue;
+            self.done += n as u64;
+            if !self.hand_over()? {
+                return Ok(false);
             }
-            let ready = Instant::now();
-            if packets.blocking_send(Packet { bytes, done }).is_err() {
-                return Ok(());
-            }
-            let taken = Instant::now();
-            let spent = Spent {
-                bytes: done - reported,
-                packing: ready - since,
-                waiting: taken - ready,
-            };
-            packer.adapt(spent).explain(packing_failed)?;
-            (since, reported) = (taken, done);
         }
+        Ok(true)
     }
-    let bytes = packer.finish().explain(packing_failed)?;
-    // Whoever stopped receiving knows why.
-    let _ = packets.blocking_send(Packet { bytes, done });
-    Ok(())
+
+    /// Sends the index of a blob, where it has one.
+    fn index(&mut self, blob: &Blob) -> Result<bool> {
+        if blob.size < SMALLEST || self.store.index(blob)?.is_none() {
+            return Ok(true);
+        }
+        let bytes = self.store.kept(&blob.digest).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        let head = format!("index {} {}\n", blob.digest.hex(), bytes.len());
+        self.write(head.as_bytes())?;
+        self.write(&bytes)?;
+        self.hand_over()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.packer.write(bytes).explain(unpackable)
+    }
+
+    /// Hands over what is packed. False: nobody receives any more.
+    fn hand_over(&mut self) -> Result<bool> {
+        let bytes = self.packer.take();
+        if bytes.is_empty() {
+            return Ok(true);
+        }
+        let ready = Instant::now();
+        let packet = Packet {
+            bytes,
+            done: self.done,
+        };
+        if self.packets.blocking_send(packet).is_err() {
+            return Ok(false);
+        }
+        let taken = Instant::now();
+        let spent = Spent {
+            bytes: self.done.saturating_sub(self.reported),
+            packing: ready - self.since,
+            waiting: taken - ready,
+        };
+        self.packer.adapt(spent).explain(unpackable)?;
+        (self.since, self.reported) = (taken, self.done);
+        Ok(true)
+    }
+
+    fn finish(self) -> Result<()> {
+        let bytes = self.packer.finish().explain(unpackable)?;
+        // Whoever stopped receiving knows why.
+        let _ = self.packets.blocking_send(Packet {
+            bytes,
+            done: self.done,
+        });
+        Ok(())
+    }
 }

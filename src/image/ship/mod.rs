@@ -2,20 +2,24 @@
 //! (spec §12.6).
 //!
 //! The host says first what it has, and how much of what a broken attempt left behind; only the
-//! rest travels. A blob gets its name in the cache when its digest was checked there.
+//! rest travels, and of a blob that is like others there, only what those do not have. A blob gets
+//! its name in the cache when its digest was checked there.
 
 mod answer;
+mod delta;
 mod feed;
 mod pack;
+mod said;
 mod transfer;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::transfer::{Failure, Transfer};
 use super::Store;
 use crate::docker::Node;
 use crate::error::Result;
-use crate::event::Events;
+use crate::event::{Event, Events};
 use crate::plan::BlobShipment;
 use crate::remote::Host;
 
@@ -24,8 +28,20 @@ const ATTEMPTS: u32 = 4;
 /// The pause after the first failure; it doubles after each.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What a shipment took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shipped {
+    /// Bytes on the connection, questions and answers included.
+    pub sent: u64,
+    /// Bytes of the blobs that the host has now.
+    pub blobs: u64,
+}
+
 /// Sends the blobs that a host's cache lacks, all in one stream. This machine needs none: its
 /// engine loads from the store.
+///
+/// `whole` is what the host needs altogether, in bytes, for the message at the end; what is less
+/// than the blobs means these.
 ///
 /// # Errors
 /// As for blobs that cannot be had or a host that cannot take them: it has too little space,
@@ -34,13 +50,20 @@ pub async fn ship(
     node: &Node,
     cache_dir: &str,
     blobs: &[BlobShipment],
+    whole: u64,
     store: &Store,
     events: &Events,
-) -> Result<()> {
+) -> Result<Shipped> {
     if blobs.is_empty() || node.host.is_local() {
-        return Ok(());
+        return Ok(Shipped::default());
     }
-    send(&node.host, cache_dir, blobs, store, events).await
+    let shipped = send(&node.host, cache_dir, blobs, store, events).await?;
+    events.emit(Event::Shipped {
+        host: node.name().clone(),
+        sent: shipped.sent,
+        total: whole.max(shipped.blobs),
+    });
+    Ok(shipped)
 }
 
 /// Sends the blobs that the host's cache lacks.
@@ -54,8 +77,13 @@ async fn send(
     blobs: &[BlobShipment],
     store: &Store,
     events: &Events,
-) -> Result<()> {
+) -> Result<Shipped> {
     let client = store.client()?;
+    let mut shipped = Shipped {
+        sent: 0,
+        blobs: blobs.iter().map(|blob| blob.size).sum(),
+    };
+    let mut whole = BTreeSet::new();
     let mut pause = PAUSE;
     let mut attempt = 1;
     loop {
@@ -65,10 +93,20 @@ async fn send(
             store,
             client: &client,
             events,
+            whole: &whole,
         };
-        match transfer.run(blobs).await {
-            Ok(()) => return Ok(()),
+        match transfer.run(blobs, &mut shipped.sent).await {
+            Ok(()) => return Ok(shipped),
             Err(Failure::Final(error)) => return Err(error),
+            // Once for each blob.
+            Err(Failure::Whole(digest)) => {
+                events.notice(format!(
+                    "host `{}` could not make blob `{digest}` of what it has; it is sent whole",
+                    host.name()
+                ));
+                whole.insert(digest);
+                continue;
+            }
             Err(Failure::Again(error)) if attempt == ATTEMPTS => {
                 return Err(error.context(format!(
                     "images cannot be shipped to host `{}`; {ATTEMPTS} attempts failed",

@@ -13,10 +13,13 @@ use super::answer::Packing;
 const ZSTD: &[i32] = &[-5, -1, 1, 3, 6, 9];
 /// gzip's levels; 0 does not compress.
 const GZIP: &[i32] = &[0, 1, 6];
-/// Where in its list a stream starts.
-const ZSTD_START: usize = 1;
-/// Where in its list a stream starts.
-const GZIP_START: usize = 0;
+/// Where in its list a stream starts, and where one starts that is so short that packing it hard
+/// takes no time.
+const ZSTD_START: (usize, usize) = (1, 4);
+/// The same.
+const GZIP_START: (usize, usize) = (0, 2);
+/// The longest short stream, in bytes before packing.
+const SHORT: u64 = 32 << 20;
 /// Time over which a level is judged.
 const JUDGED: Duration = Duration::from_secs(1);
 /// A higher level stays when this many hundredths of what passed before pass with it.
@@ -32,14 +35,16 @@ pub(super) enum Packer {
 }
 
 impl Packer {
-    pub(super) fn new(packing: Packing) -> io::Result<Self> {
+    /// For a stream of about `size` bytes.
+    pub(super) fn new(packing: Packing, size: u64) -> io::Result<Self> {
+        let start = |(long, short)| if size > SHORT { long } else { short };
         Ok(match packing {
             Packing::Zstd => {
-                let level = Level::new(ZSTD, ZSTD_START);
+                let level = Level::new(ZSTD, start(ZSTD_START));
                 Self::Zstd(Encoder::new(Vec::new(), level.get())?, level)
             }
             Packing::Gzip => {
-                let level = Level::new(GZIP, GZIP_START);
+                let level = Level::new(GZIP, start(GZIP_START));
                 Self::Gzip(gzip(level.get()), level)
             }
             Packing::None => Self::None(Vec::new()),
@@ -187,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_slow_link_raises_the_level_while_more_passes() {
-        let mut level = Level::new(ZSTD, ZSTD_START);
+        let mut level = Level::new(ZSTD, ZSTD_START.0);
         assert_eq!(level.judge(spent(100, 1, 1)), None, "too early");
         assert_eq!(level.judge(spent(1000, 10, 1000)), Some(1));
         assert_eq!(level.judge(spent(2000, 10, 1000)), Some(3), "it helped");
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_slow_machine_lowers_the_level() {
-        let mut level = Level::new(ZSTD, ZSTD_START);
+        let mut level = Level::new(ZSTD, ZSTD_START.0);
         assert_eq!(level.judge(spent(1000, 1000, 900)), Some(-5));
         assert_eq!(
             level.judge(spent(1000, 1000, 0)),
@@ -212,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_highest_level_stays() {
-        let mut level = Level::new(ZSTD, ZSTD_START);
+        let mut level = Level::new(ZSTD, ZSTD_START.0);
         let mut bytes = 1000;
         for wanted in [1, 3, 6, 9] {
             assert_eq!(level.judge(spent(bytes, 0, 1000)), Some(wanted));
@@ -226,7 +231,7 @@ mod tests {
     fn a_stream_survives_changes_of_level_and_being_taken_in_pieces() {
         let text: Vec<u8> = (0u32..100_000).flat_map(u32::to_le_bytes).collect();
         for packing in [Packing::Zstd, Packing::Gzip, Packing::None] {
-            let mut packer = Packer::new(packing).unwrap();
+            let mut packer = Packer::new(packing, 0).unwrap();
             let mut stream = Vec::new();
             for (number, chunk) in text.chunks(10_000).enumerate() {
                 packer.write(chunk).unwrap();

@@ -1,20 +1,24 @@
 //! One attempt to send blobs to one host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::answer::{Answer, Packing};
-use super::feed::{self, Packet, Part};
+use super::delta;
+use super::feed::{self, Load, Packet, Part};
+use super::said::Said;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
 use crate::image::{Store, amount, unique};
-use crate::model::Digest;
+use crate::model::{Blob, Digest};
 use crate::plan::BlobShipment;
-use crate::remote::{Host, Process, Reader, Writer};
+use crate::remote::{Host, Process, Writer};
 
 const RECEIVE: &str = include_str!("../sh/receive.sh");
+const PERL: &str = include_str!("../sh/rebuild.pl");
+const PYTHON: &str = include_str!("../sh/rebuild.py");
 /// Packets on their way from the reader to the connection.
 const IN_FLIGHT: usize = 3;
 /// Left free on the host, in bytes.
@@ -24,6 +28,8 @@ const RESERVE: u64 = 64 << 20;
 pub(super) enum Failure {
     /// Another one may succeed.
     Again(Error),
+    /// Another one will that sends this blob whole.
+    Whole(Digest),
     /// No other would.
     Final(Error),
 }
@@ -46,23 +52,28 @@ pub(super) struct Transfer<'a> {
     /// This machine's store; parts that it began are continued.
     pub(super) client: &'a str,
     pub(super) events: &'a Events,
+    /// Blobs that are sent whole, because making them of others failed.
+    pub(super) whole: &'a BTreeSet<Digest>,
 }
 
-/// What the host wants.
+/// What the host wants and can do.
 struct Wanted {
     parts: Vec<Part>,
+    /// Blobs that it has without their index.
+    bare: Vec<Blob>,
     packing: Packing,
+    /// How many of its blobs have an index; none: it cannot make blobs of others.
+    indexes: Option<u64>,
 }
 
 impl Transfer<'_> {
-    pub(super) async fn run(&self, blobs: &[BlobShipment]) -> Result<(), Failure> {
+    /// Adds to `wire` the bytes that travelled, either way.
+    pub(super) async fn run(&self, blobs: &[BlobShipment], wire: &mut u64) -> Result<(), Failure> {
         let sizes: BTreeMap<&Digest, u64> =
             blobs.iter().map(|blob| (&blob.digest, blob.size)).collect();
         let attempt = unique();
-        let mut process = self
-            .host
-            .stream(RECEIVE, &[self.cache_dir, self.client, &attempt])
-            .await?;
+        let arguments = [self.cache_dir, self.client, &attempt, PERL, PYTHON];
+        let mut process = self.host.stream(RECEIVE, &arguments).await?;
         let Some(mut stdin) = process.stdin.take() else {
             return Err(Failure::Final(Error::user("a process without input")));
         };
@@ -72,23 +83,31 @@ impl Transfer<'_> {
             .collect();
         list.push("\n".to_owned());
         let list = list.concat();
-        let asked = async {
-            stdin.write_all(list.as_bytes()).await?;
-            stdin.flush().await
-        }
-        .await;
-        let stdout: Reader = std::mem::replace(&mut process.stdout, Box::new(tokio::io::empty()));
-        let mut lines = BufReader::new(stdout).lines();
-        let wanted = match asked {
-            Ok(()) => self.wanted(&mut lines, &sizes).await?,
-            Err(_) => None,
+        let mut said = Said::new(std::mem::replace(
+            &mut process.stdout,
+            Box::new(tokio::io::empty()),
+        ));
+        let mut asked = list.len() as u64;
+        let wanted = match send(&mut stdin, &list).await {
+            Some(()) => self.wanted(&mut said, &sizes).await?,
+            None => None,
         };
-        let Some(wanted) = wanted else {
+        let Some(mut wanted) = wanted else {
             drop(stdin);
             return Err(self.refused(process).await);
         };
+        let planned = self.plan(&mut wanted, &mut said, &mut stdin, &mut asked);
+        let ready = planned.await? && send(&mut stdin, "send\n").await.is_some();
+        *wire += asked + said.bytes;
+        if !ready {
+            drop(stdin);
+            return Err(self.ended(process).await);
+        }
+        let before = said.bytes;
         let expected = wanted.parts.len();
-        let (fed, arrived) = self.stream(wanted, stdin, &mut lines).await;
+        let made: BTreeMap<Digest, Vec<Digest>> = wanted.parts.iter().filter_map(made_of).collect();
+        let (fed, arrived) = self.stream(wanted, stdin, &mut said, &made, wire).await;
+        *wire += said.bytes - before;
         fed?;
         let arrived = arrived?;
         if arrived == expected {
@@ -98,28 +117,62 @@ impl Transfer<'_> {
         Err(self.ended(process).await)
     }
 
-    /// Reads what the host has, lacks and can unpack. None: the script ended early.
+    /// Finds out what the host can make of what it has. False: the script ended.
+    async fn plan(
+        &self,
+        wanted: &mut Wanted,
+        said: &mut Said,
+        stdin: &mut Writer,
+        asked: &mut u64,
+    ) -> Result<bool> {
+        if wanted.indexes.is_none_or(|count| count == 0)
+            || !wanted.parts.iter().any(delta::may_help)
+        {
+            return Ok(true);
+        }
+        delta::plan(
+            self.store,
+            &mut wanted.parts,
+            self.whole,
+            said,
+            stdin,
+            asked,
+        )
+        .await
+    }
+
+    /// Reads what the host has, lacks and can do. None: the script ended early.
     async fn wanted(
         &self,
-        lines: &mut Lines<BufReader<Reader>>,
+        said: &mut Said,
         sizes: &BTreeMap<&Digest, u64>,
     ) -> Result<Option<Wanted>, Failure> {
-        let mut parts = Vec::new();
-        let mut packing = Packing::None;
-        while let Ok(Some(line)) = lines.next_line().await {
-            match Answer::parse(&line) {
-                Some(Answer::Want(digest, offset)) => {
-                    if let Some(&size) = sizes.get(&digest).filter(|size| offset <= **size) {
-                        parts.push(Part {
-                            digest,
+        let mut wanted = Wanted {
+            parts: Vec::new(),
+            bare: Vec::new(),
+            packing: Packing::None,
+            indexes: None,
+        };
+        let known = |digest: Digest| {
+            let size = *sizes.get(&digest)?;
+            Some(Blob { digest, size })
+        };
+        while let Some(answer) = said.answer().await {
+            match answer {
+                Answer::Want(digest, offset) => {
+                    if let Some(blob) = known(digest).filter(|blob| offset <= blob.size) {
+                        wanted.parts.push(Part {
+                            blob,
                             offset,
-                            size,
+                            recipe: None,
                         });
                     }
                 }
-                Some(Answer::Free { kib, needed }) => self.check_space(kib * 1024, needed)?,
-                Some(Answer::Pack(by)) => packing = by,
-                Some(Answer::Go) => return Ok(Some(Wanted { parts, packing })),
+                Answer::Bare(digest) => wanted.bare.extend(known(digest)),
+                Answer::Free { kib, needed } => self.check_space(kib * 1024, needed)?,
+                Answer::Pack(by) => wanted.packing = by,
+                Answer::Indexes(count) => wanted.indexes = Some(count),
+                Answer::Go => return Ok(Some(wanted)),
                 _ => {}
             }
         }
@@ -145,19 +198,22 @@ impl Transfer<'_> {
         &self,
         wanted: Wanted,
         stdin: Writer,
-        lines: &mut Lines<BufReader<Reader>>,
+        said: &mut Said,
+        made: &BTreeMap<Digest, Vec<Digest>>,
+        wire: &mut u64,
     ) -> (Result<()>, Result<usize, Failure>) {
         let (sender, packets) = mpsc::channel(IN_FLIGHT);
         let total = wanted.parts.iter().map(Part::length).sum();
         let store = self.store.clone();
-        let feeder = tokio::task::spawn_blocking(move || {
-            feed::feed(&store, &wanted.parts, wanted.packing, &sender)
-        });
+        let packing = wanted.packing;
+        let load = self.load(wanted);
+        let feeder =
+            tokio::task::spawn_blocking(move || feed::feed(&store, &load, packing, &sender));
         let arrived = {
-            let arrivals = self.arrivals(lines);
+            let arrivals = self.arrivals(said, made);
             tokio::pin!(arrivals);
             tokio::select! {
-                () = self.write(stdin, packets, total) => arrivals.await,
+                () = self.write(stdin, packets, total, wire) => arrivals.await,
                 // The host said no, or is gone: nobody reads the rest.
                 arrived = &mut arrivals => arrived,
             }
@@ -168,8 +224,29 @@ impl Transfer<'_> {
         (fed, arrived)
     }
 
-    async fn write(&self, mut stdin: Writer, mut packets: mpsc::Receiver<Packet>, total: u64) {
+    /// What goes: the parts, and the indexes that a host can use.
+    fn load(&self, wanted: Wanted) -> Load {
+        let mut indexes = Vec::new();
+        if wanted.indexes.is_some() {
+            indexes.extend(wanted.parts.iter().map(|part| part.blob.clone()));
+            let here = |blob: &Blob| self.store.holds(blob);
+            indexes.extend(wanted.bare.into_iter().filter(here));
+        }
+        Load {
+            parts: wanted.parts,
+            indexes,
+        }
+    }
+
+    async fn write(
+        &self,
+        mut stdin: Writer,
+        mut packets: mpsc::Receiver<Packet>,
+        total: u64,
+        wire: &mut u64,
+    ) {
         while let Some(packet) = packets.recv().await {
+            *wire += packet.bytes.len() as u64;
             // A broken connection shows in what the script says, or in how it ends.
             if stdin.write_all(&packet.bytes).await.is_err() {
                 return;
@@ -184,16 +261,38 @@ impl Transfer<'_> {
         let _ = stdin.shutdown().await;
     }
 
-    async fn arrivals(&self, lines: &mut Lines<BufReader<Reader>>) -> Result<usize, Failure> {
+    async fn arrivals(
+        &self,
+        said: &mut Said,
+        made: &BTreeMap<Digest, Vec<Digest>>,
+    ) -> Result<usize, Failure> {
         let mut arrived = 0;
-        while let Ok(Some(line)) = lines.next_line().await {
-            match Answer::parse(&line) {
-                Some(Answer::Arrived(_)) => arrived += 1,
-                Some(Answer::Bad(digest)) => return Err(self.bad(digest).await),
+        while let Some(answer) = said.answer().await {
+            match answer {
+                Answer::Arrived(_) => arrived += 1,
+                Answer::Damaged(digest) => self.events.warn(format!(
+                    "blob `{digest}` in the image cache of host `{}` was damaged and is removed; a \
+                     release that needs it gets it again when it is shipped",
+                    self.host.name()
+                )),
+                Answer::Bad(digest) => {
+                    return Err(match made.get(&digest) {
+                        Some(bases) => self.not_made(digest, bases),
+                        None => self.bad(digest).await,
+                    });
+                }
                 _ => {}
             }
         }
         Ok(arrived)
+    }
+
+    /// A blob that the host made of others, and that is something else.
+    fn not_made(&self, digest: Digest, bases: &[Digest]) -> Failure {
+        for index in bases.iter().chain([&digest]) {
+            self.store.forget_index(index);
+        }
+        Failure::Whole(digest)
     }
 
     /// A blob that arrived as something else: is it the copy here?
@@ -240,4 +339,17 @@ impl Transfer<'_> {
             Failure::Again(error)
         }
     }
+}
+
+/// A blob that is made of others, with these.
+fn made_of(part: &Part) -> Option<(Digest, Vec<Digest>)> {
+    let bases = part.recipe.as_ref()?.bases.iter();
+    let digests = bases.map(|base| base.digest.clone()).collect();
+    Some((part.blob.digest.clone(), digests))
+}
+
+/// Nothing: nobody reads it.
+async fn send(stdin: &mut Writer, text: &str) -> Option<()> {
+    stdin.write_all(text.as_bytes()).await.ok()?;
+    stdin.flush().await.ok()
 }

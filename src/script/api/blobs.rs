@@ -32,23 +32,19 @@ impl<T: DeserializeOwned> FromLua for Given<T> {
 
 impl UserData for ScriptBlobs {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_async_method("ship", async |_, this, blobs: Given<Vec<BlobShipment>>| {
-            let here = this.0.clone();
-            drop(this);
-            outside(async move {
-                let (_, scene) = here.scene()?;
-                let cache = &scene.context.artifacts.remote_cache_dir;
-                held(image::ship(
-                    &here.node,
-                    cache,
-                    &blobs.0,
-                    &scene.store,
-                    &here.events,
-                ))
+        methods.add_async_method(
+            "ship",
+            async |_, this, (blobs, images): (Given<Vec<BlobShipment>>, Option<Given<Vec<Image>>>)| {
+                let here = this.0.clone();
+                drop(this);
+                outside(async move {
+                    let images = images.iter().flat_map(|images| &images.0);
+                    let whole = images.map(Image::size).sum();
+                    ship(&here, &blobs.0, whole).await
+                })
                 .await
-            })
-            .await
-        });
+            },
+        );
         methods.add_async_method("load", async |_, this, image: Given<Image>| {
             let here = this.0.clone();
             drop(this);
@@ -73,6 +69,14 @@ impl UserData for ScriptBlobs {
             },
         );
     }
+}
+
+async fn ship(here: &Stage, blobs: &[BlobShipment], whole: u64) -> Result<()> {
+    let (_, scene) = here.scene()?;
+    let cache = &scene.context.artifacts.remote_cache_dir;
+    let (store, events) = (&scene.store, &here.events);
+    held(image::ship(&here.node, cache, blobs, whole, store, events)).await?;
+    Ok(())
 }
 
 fn load<'a>(node: &'a Node, cache: &'a str, image: &'a Image) -> Held<'a, ()> {

@@ -1,0 +1,13 @@
+# Keeps blobs and images of a host from being pruned. $1: cache, $2: a name for this attempt.
+# Input: hexadecimal digests, one a line; none: they need not be kept any longer.
+set -u
+umask 077
+mkdir -p -- "$1/leases" && cd -- "$1" || exit 1
+lease=leases/held.$2
+# Not while someone prunes: what that one removes is gone when this ends.
+if command -v flock >/dev/null 2>&1; then
+  exec 9>lock || exit 1
+  flock -s -w 60 9
+fi
+cat >"$lease.new" && mv -f -- "$lease.new" "$lease" || exit 1
+[ -s "$lease" ] || rm -f -- "$lease"
