@@ -12,6 +12,7 @@ use crate::model::{Build, Digest, HostName, Image, ImageState, Project, ServiceN
 use crate::plan::Plan;
 use crate::state::Copies;
 
+use super::platforms::{self, Platforms};
 use super::rollout::RolloutOptions;
 use super::{Authority, Engine};
 
@@ -24,17 +25,39 @@ impl Engine {
         &self,
         options: &RolloutOptions,
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
-        let services = with_dependencies(self.project().await?, &options.services)?;
-        self.survey_services(&services, options.build).await
+        let project = &self.fleet_project().await?;
+        let services = with_dependencies(project, &options.services)?;
+        self.survey_services(project, &services, options.build)
+            .await
+    }
+
+    /// As [`Engine::survey_images`], for this machine, whatever the hosts are: none is asked for its
+    /// platform.
+    async fn survey_here(
+        &self,
+        options: &RolloutOptions,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let project = self.project().await?;
+        let services = with_dependencies(project, &options.services)?;
+        self.survey_services(project, &services, options.build)
+            .await
+    }
+
+    /// The project as its images are needed: for the platform of the hosts.
+    async fn fleet_project(&self) -> Result<Project> {
+        let fleet = self.platforms().await?;
+        let own = image::local_engine(&self.settings.events).await.ok();
+        let own = own.as_ref().map(|engine| &*engine.identity().platform);
+        Ok(platforms::fill(self.project().await?, &fleet, own))
     }
 
     /// As [`Engine::survey_images`], of just these services; empty means all.
     async fn survey_services(
         &self,
+        project: &Project,
         services: &[ServiceName],
         mode: image::BuildMode,
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
-        let project = self.project().await?;
         let store = self.store().await?;
         let local = image::local_engine(&self.settings.events).await.ok();
         let local = local.as_ref();
@@ -58,6 +81,16 @@ impl Engine {
     /// # Errors
     /// A build or pull fails; its last lines are in the error.
     pub(super) async fn realise(
+        &self,
+        states: BTreeMap<ServiceName, ImageState>,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let project = &self.fleet_project().await?;
+        let store = self.store().await?;
+        store.realise(project, states, &self.settings.events).await
+    }
+
+    /// Builds and pulls what is pending, for this machine.
+    async fn realise_here(
         &self,
         states: BTreeMap<ServiceName, ImageState>,
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
@@ -120,7 +153,7 @@ impl Engine {
     /// # Errors
     /// As `diff`, up to the images.
     pub async fn images(&self, options: &RolloutOptions) -> Result<Vec<ImageRow>> {
-        Ok(rows(&self.survey_images(options).await?))
+        Ok(rows(&self.survey_here(options).await?))
     }
 
     /// Builds and pulls what is pending, and lists the result.
@@ -128,8 +161,8 @@ impl Engine {
     /// # Errors
     /// A build or pull fails; its last lines are in the error.
     pub async fn build(&self, options: &RolloutOptions) -> Result<Vec<ImageRow>> {
-        let states = self.survey_images(options).await?;
-        Ok(rows(&self.realise(states).await?))
+        let states = self.survey_here(options).await?;
+        Ok(rows(&self.realise_here(states).await?))
     }
 
     /// Builds and pulls what is pending, lists the result and writes it into a file.
@@ -137,7 +170,7 @@ impl Engine {
     /// # Errors
     /// A build or pull fails; the file cannot be written.
     pub async fn pull(&self, options: &RolloutOptions, to: Option<&Path>) -> Result<Vec<ImageRow>> {
-        let states = self.realise(self.survey_images(options).await?).await?;
+        let states = self.realise_here(self.survey_here(options).await?).await?;
         if let Some(path) = to {
             self.store().await?.carry_out(known(&states), path).await?;
         }
@@ -201,7 +234,8 @@ impl Engine {
             .collect();
         let mut states = BTreeMap::new();
         if !rest.is_empty() {
-            let surveyed = self.survey_services(&rest, options.build).await?;
+            let fleet = &self.fleet_project().await?;
+            let surveyed = self.survey_services(fleet, &rest, options.build).await?;
             states = self.realise(surveyed).await?;
         }
         for (name, image) in found {
@@ -216,8 +250,8 @@ impl Engine {
     }
 
     /// The platforms of the hosts, and which hosts are of each.
-    async fn platforms(&self) -> Result<Vec<(String, Vec<HostName>)>> {
-        let mut platforms: Vec<(String, Vec<HostName>)> = Vec::new();
+    async fn platforms(&self) -> Result<Platforms> {
+        let mut platforms = Platforms::new();
         for node in self.nodes().await?.iter() {
             let platform = &node.engine().await?.identity().platform;
             match platforms.iter_mut().find(|(one, _)| one == platform) {

@@ -13,6 +13,7 @@ mod guard;
 mod inventory;
 mod logs;
 mod phases;
+mod platforms;
 mod proxy;
 mod releases;
 mod rollout;

@@ -24,6 +24,9 @@ pub struct Observed {
 pub struct HostObserved {
     /// `linux/amd64`.
     pub platform: String,
+    /// Architectures that the kernel hands to an emulator: `arm64`.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub emulates: BTreeSet<String>,
     /// The engine's version.
     pub engine: String,
     /// How the engine stores images.

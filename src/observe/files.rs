@@ -25,6 +25,7 @@ pub(super) struct Files {
     pub state: Copy,
     pub claims: Vec<Claim>,
     pub listening: BTreeSet<u16>,
+    pub emulates: BTreeSet<String>,
     pub disk_free: u64,
     pub proxy: BTreeMap<String, Option<String>>,
 }
@@ -87,6 +88,7 @@ fn understand(
         },
         claims: Vec::new(),
         listening: BTreeSet::new(),
+        emulates: BTreeSet::new(),
         disk_free: 0,
         proxy: BTreeMap::new(),
     };
@@ -109,6 +111,7 @@ fn understand(
                 }
             }
             "listening" => files.listening = listening::ports(part.text().unwrap_or_default()),
+            "emulates" => files.emulates = emulated(part.text().unwrap_or_default()),
             "disk" => {
                 files.disk_free = part.text().and_then(listening::free).ok_or_else(|| {
                     Error::user(format!(
@@ -139,10 +142,37 @@ fn understand(
     Ok(files)
 }
 
+/// Architectures as Docker calls them, by the names of the kernel's interpreters.
+fn emulated(interpreters: &str) -> BTreeSet<String> {
+    let architectures = interpreters.lines().filter_map(|name| {
+        Some(match name.trim().strip_prefix("qemu-").unwrap_or(name) {
+            "x86_64" | "rosetta" => "amd64",
+            "aarch64" => "arm64",
+            "i386" => "386",
+            "mips64el" => "mips64le",
+            "loongarch64" => "loong64",
+            same @ ("arm" | "ppc64le" | "riscv64" | "s390x" | "mips64") => same,
+            _ => return None,
+        })
+    });
+    architectures.map(str::to_owned).collect()
+}
+
 fn foreign(host: &Host, whose: &str, events: &Events) {
     events.warn(format!(
         "host `{}` has the state of another project, {whose:?}, that cannot be read; its domains \
          and ports are not taken into account",
         host.name()
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interpreters_are_known_by_name() {
+        let seen = emulated("qemu-aarch64\nregister\nstatus\npython3.11\nqemu-x86_64\n");
+        assert_eq!(seen.iter().collect::<Vec<_>>(), ["amd64", "arm64"]);
+    }
 }

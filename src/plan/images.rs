@@ -116,18 +116,44 @@ pub(super) fn steps(plans: &[ImagePlan]) -> (Steps, Steps) {
     (ships, loads)
 }
 
-/// `linux/amd64` from `linux/amd64/v2`: what decides whether a program runs at all.
-fn machine(platform: &str) -> String {
+/// `linux` and `amd64` from `linux/amd64/v2`: what decides whether a program runs at all.
+fn machine(platform: &str) -> (&str, &str) {
     let mut parts = platform.split('/');
-    let (os, architecture) = (parts.next(), parts.next());
-    let architecture = match architecture.unwrap_or_default() {
+    let system = parts.next().unwrap_or_default();
+    let architecture = match parts.next().unwrap_or_default() {
         "x86_64" | "x86-64" => "amd64",
         "aarch64" => "arm64",
         other => other,
     };
-    format!("{}/{architecture}", os.unwrap_or_default())
+    (system, architecture)
 }
 
+/// How a host runs an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    Itself,
+    /// By an emulator, or as a processor of 64 bits runs a program of 32.
+    Foreign,
+    Never,
+}
+
+fn runs(member: &Member<'_>, image: &Image) -> Runs {
+    let (system, architecture) = machine(&member.observed.platform);
+    let wanted = machine(&image.platform);
+    let narrow = [("amd64", "386"), ("arm64", "arm")];
+    if wanted == (system, architecture) {
+        Runs::Itself
+    } else if wanted.0 == system
+        && (member.observed.emulates.contains(wanted.1)
+            || narrow.contains(&(architecture, wanted.1)))
+    {
+        Runs::Foreign
+    } else {
+        Runs::Never
+    }
+}
+
+/// An image goes only where it runs; where it runs badly, only when the service says so.
 fn check_platform(
     work: &Work<'_>,
     image: &Image,
@@ -135,40 +161,48 @@ fn check_platform(
     warnings: &mut Vec<String>,
 ) -> Result<()> {
     let service: &Service = &work.wanted.service;
-    let wrong: Vec<&Member<'_>> = work
-        .numbers
-        .values()
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .filter_map(|host| fleet.get(host))
-        .filter(|member| machine(&member.observed.platform) != machine(&image.platform))
-        .collect();
-    if wrong.is_empty() {
+    let hosts = work.numbers.values().collect::<BTreeSet<_>>();
+    let members: Vec<&Member<'_>> = hosts.into_iter().filter_map(|it| fleet.get(it)).collect();
+    let which = |how: Runs| -> Vec<&Member<'_>> {
+        let members = members.iter().copied();
+        members
+            .filter(|member| runs(member, image) == how)
+            .collect()
+    };
+    let (never, foreign) = (which(Runs::Never), which(Runs::Foreign));
+    let what = |wrong: &[&Member<'_>]| {
+        let platforms: BTreeSet<&str> = wrong
+            .iter()
+            .map(|member| member.observed.platform.as_str())
+            .collect();
+        let platforms: Vec<&str> = platforms.into_iter().collect();
+        format!(
+            "the image of service `{}` is for `{}`, but {} {} `{}`",
+            service.name,
+            image.platform.escape_debug(),
+            list(wrong.iter().map(|member| member.name())),
+            if wrong.len() == 1 { "is" } else { "are" },
+            platforms.join("`, `")
+        )
+    };
+    if never.is_empty() && (foreign.is_empty() || service.platform.is_some()) {
+        if !foreign.is_empty() {
+            warnings.push(format!("{}; it runs emulated there", what(&foreign)));
+        }
         return Ok(());
     }
-    let hosts = list(wrong.iter().map(|member| member.name()));
-    let platforms: BTreeSet<&str> = wrong
-        .iter()
-        .map(|member| member.observed.platform.as_str())
-        .collect();
-    let platforms: Vec<&str> = platforms.into_iter().collect();
-    let what = format!(
-        "the image of service `{}` is for `{}`, but {hosts} {} `{}`",
-        service.name,
-        image.platform.escape_debug(),
-        if wrong.len() == 1 { "is" } else { "are" },
-        platforms.join("`, `")
-    );
-    // Whoever writes the platform means it: the host may emulate it.
-    if service.platform.is_some() {
-        warnings.push(format!(
-            "{what}; it runs only where the host emulates that platform"
-        ));
-        return Ok(());
-    }
-    Err(Error::user(what).hint(format!(
-        "build for the hosts with `platform: {}` in the service, or place it elsewhere with \
-         `x-placement.hosts`",
-        platforms.first().copied().unwrap_or("linux/amd64")
-    )))
+    let wrong = if never.is_empty() { foreign } else { never };
+    let first = wrong.first().map(|member| &*member.observed.platform);
+    let refused = Error::user(what(&wrong));
+    Err(if service.platform.is_some() {
+        refused
+            .hint("remove `platform` from the service, or write that of the hosts")
+            .hint("or place it elsewhere with `x-placement.hosts`, one service per platform")
+    } else {
+        refused.hint(format!(
+            "build for the hosts with `platform: {}` in the service, or place it elsewhere with \
+             `x-placement.hosts`, one service per platform",
+            first.unwrap_or("linux/amd64")
+        ))
+    })
 }

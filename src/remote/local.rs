@@ -10,6 +10,7 @@ use tokio::process::Command;
 use crate::error::{Error, Explain, Result};
 use crate::model::HostName;
 
+use super::docker_context;
 use super::process::Process;
 
 /// Runs `sh -c script webpods args…` on this machine.
@@ -46,8 +47,8 @@ pub fn open(host: &HostName, script: &str, args: &[&str]) -> Result<Process> {
     Ok(Process::new(host, stdin, stdout, stderr, ending, None))
 }
 
-/// The Unix socket of this machine's engine: `DOCKER_HOST`, else Docker's own default, else where
-/// a rootless engine or Docker Desktop listens.
+/// The Unix socket of this machine's engine: `DOCKER_HOST`, else that of the user's docker context,
+/// else Docker's own default, else where a rootless engine or Docker Desktop listens.
 ///
 /// # Errors
 /// `DOCKER_HOST` names something other than a Unix socket.
@@ -55,8 +56,13 @@ pub fn engine_socket() -> Result<PathBuf> {
     let default = PathBuf::from(super::host::ENGINE_SOCKET);
     match env::var("DOCKER_HOST") {
         Ok(host) if !host.is_empty() => named(&host),
-        _ if default.exists() => Ok(default),
         _ => {
+            if let Some(socket) = docker_context::socket() {
+                return Ok(socket);
+            }
+            if default.exists() {
+                return Ok(default);
+            }
             let others = [
                 env::var_os("XDG_RUNTIME_DIR").map(|dir| PathBuf::from(dir).join("docker.sock")),
                 env::var_os("HOME").map(|home| PathBuf::from(home).join(".docker/run/docker.sock")),

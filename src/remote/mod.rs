@@ -8,6 +8,7 @@
 
 mod address;
 mod classify;
+mod docker_context;
 mod folder;
 mod host;
 mod link;

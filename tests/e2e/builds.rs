@@ -9,7 +9,7 @@ use webpods::docker::Nodes;
 use webpods::event::Events;
 use webpods::model::HostName;
 
-use crate::support::{Webpods, lab, with_buildx};
+use crate::support::{Project, Webpods, lab, with_buildx};
 
 /// A project that is only built; its images are removed with it.
 struct Source {
@@ -295,4 +295,27 @@ services:
         refused.stderr.contains("is needed for `linux/arm64`"),
         "{refused}"
     );
+}
+
+#[test]
+fn an_image_of_another_platform_reaches_no_host() {
+    let project = Project::compose(
+        "foreign",
+        "name: {{name}}\nservices:\n  web: {platform: linux/arm64, build: app}\n",
+    );
+    let config = with_buildx(&project.path("."));
+    let webpods = project.webpods().env("DOCKER_CONFIG", text(&config));
+    for verb in [&["push"][..], &["up", "-d"], &["diff"]] {
+        let refused = webpods.run(verb).expect(1);
+        for part in ["`linux/arm64`", "`linux/amd64`", "`node-1`"] {
+            assert!(refused.stderr.contains(part), "{refused}");
+        }
+    }
+    for node in &project.lab.nodes {
+        let machines = node.witness(
+            "docker images --quiet 'webpods/*' | xargs -r docker image inspect \
+             --format '{{.Architecture}}' | sort -u",
+        );
+        assert!(!machines.contains("arm64"), "{}: {machines}", node.name);
+    }
 }

@@ -36,6 +36,14 @@ done
 part listening present
 grep -hE ' [0-9A-F]+:[0-9A-F]{4} [0-9A-F]+:0000 0A ' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 
+# Programs of other machines that the kernel hands to an emulator.
+part emulates present
+for entry in /proc/sys/fs/binfmt_misc/*; do
+    line=
+    [ -r "$entry" ] && IFS= read -r line <"$entry"
+    [ "$line" = enabled ] && printf '%s\n' "${entry##*/}"
+done
+
 part disk present
 folder=$cache
 while [ -n "$folder" ] && [ ! -d "$folder" ]; do folder=${folder%/*}; done

@@ -73,6 +73,7 @@ pub struct HostSpec {
     pub mesh: Option<String>,
     pub local: bool,
     pub platform: Option<String>,
+    pub emulates: Vec<String>,
     pub taken: Vec<u16>,
     pub claims: Vec<ClaimSpec>,
     pub volumes: Vec<String>,
@@ -422,6 +423,7 @@ fn observed(spec: &HostSpec) -> HostObserved {
             .platform
             .clone()
             .unwrap_or_else(|| "linux/amd64".to_owned()),
+        emulates: spec.emulates.iter().cloned().collect(),
         engine: "26.1.5".to_owned(),
         store: Store::Classic,
         disk_free: 1 << 40,

@@ -43,7 +43,10 @@ pub static TABLE: Table = Table {
             ),
         ),
         Row("no_cache", Carries("nothing of earlier builds is used")),
-        Row("platforms", Carries("BuildKit, when it is more than one")),
+        Row(
+            "platforms",
+            Carries("the one that the hosts need is built; BuildKit, when it is more than one"),
+        ),
         Row(
             "privileged",
             Carries("BuildKit: the entitlement `security.insecure`"),
