@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-
 use super::App;
 use crate::compose::{self, Loaded, Options};
 use crate::config::{self, Resolved};
-use crate::error::{Explain, Result};
-use crate::report::{Format, Table};
+use crate::error::{Error, Explain, Result};
+use crate::report::Format;
 
 /// Check the Compose files and print the model they make.
 ///
@@ -24,8 +22,8 @@ Examples:
 pub struct Config {
     /// Only these services and what they depend on
     services: Vec<String>,
-    /// How to print the model
-    #[arg(long, value_parser = ["yaml", "json"])]
+    /// How to print the model: yaml or json; with --variables also table
+    #[arg(long)]
     format: Option<String>,
     /// Print nothing; exit 1 when something is wrong
     #[arg(long, short)]
@@ -39,9 +37,8 @@ pub struct Config {
     keep: Keep,
 }
 
-/// Print one aspect, one per line.
+/// Print one aspect, one per line. Of several, Docker Compose's first.
 #[derive(Debug, clap::Args)]
-#[group(multiple = false)]
 struct Show {
     /// Print the services
     #[arg(long = "services", id = "print-services")]
@@ -70,6 +67,9 @@ struct Show {
     /// Print a hash of the configuration of services, `*` for all
     #[arg(long, value_name = "SERVICES")]
     hash: Option<String>,
+    /// Print an overlay that pins every image to its digest
+    #[arg(long)]
+    lock_image_digests: bool,
 }
 
 /// Leave out a pass.
@@ -90,6 +90,9 @@ struct Keep {
     /// Keep paths as written
     #[arg(long)]
     no_path_resolution: bool,
+    /// Print images with their digests; they must be written with them, no registry is asked
+    #[arg(long)]
+    resolve_image_digests: bool,
 }
 
 impl Config {
@@ -98,46 +101,59 @@ impl Config {
         for warning in &loaded.warnings {
             app.report.warn(warning);
         }
-        if self.quiet {
-            return Ok(());
-        }
-        if let Some(lines) = self.lines(&loaded)? {
-            return self.write(
-                app,
-                &(lines.join("\n") + if lines.is_empty() { "" } else { "\n" }),
-            );
+        if let Some(lines) = self.lines(app, &loaded)? {
+            let end = if lines.is_empty() { "" } else { "\n" };
+            return app.report.out_unredacted(&(lines.join("\n") + end));
         }
         if self.show.variables {
             return self.variables(app, &loaded);
         }
-        let format = if self.json(app) {
-            compose::Format::Json
-        } else {
-            compose::Format::Yaml
+        if self.show.environment {
+            return self.environment(app, &loaded);
+        }
+        if self.show.lock_image_digests {
+            let text = compose::lock_images(&loaded)?;
+            return self.write(app, &text);
+        }
+        if self.keep.resolve_image_digests {
+            compose::pinned_images(&loaded)?;
+        }
+        let format = match self.format(app) {
+            "yaml" => compose::Format::Yaml,
+            "json" => compose::Format::Json,
+            other => return Err(unknown_format(other, "`yaml` or `json`")),
         };
-        let mut text = compose::print(&loaded, format, !self.keep.no_interpolate)?;
-        if !text.ends_with('\n') {
-            text.push('\n');
+        let text = compose::print(&loaded, format)?;
+        if self.quiet {
+            return Ok(());
         }
         self.write(app, &text)
     }
 
     fn options(&self, app: &App) -> Result<Options> {
-        let keep = &self.keep;
+        let (keep, show) = (&self.keep, &self.show);
+        // Only these look at single services; the others list the whole project.
+        let some = show.profiles || show.images || show.environment || !show.any();
         let mut options = Options {
             files: app.global.files.clone(),
             project_dir: app.global.project_directory.clone(),
             project_name: app.global.project_name.clone(),
             env_files: app.global.env_files.clone(),
             profiles: app.global.profiles.clone(),
-            services: self.services.clone(),
+            services: if some {
+                self.services.clone()
+            } else {
+                Vec::new()
+            },
             environment: app.environment.clone(),
             cwd: app.cwd.clone(),
             model_only: true,
-            no_interpolate: keep.no_interpolate,
-            no_normalize: keep.no_normalize,
+            no_interpolate: show.not_interpolated(keep.no_interpolate),
+            no_normalize: keep.no_normalize || app.global.compose.compatibility,
             no_consistency: keep.no_consistency,
             no_path_resolution: keep.no_path_resolution,
+            keep_env_files: show.any() && !show.environment && !show.lock_image_digests,
+            all_resources: app.global.compose.all_resources,
             ..Options::default()
         };
         if let Some(resolved) = context(app)? {
@@ -158,15 +174,17 @@ impl Config {
         Ok(options)
     }
 
-    fn json(&self, app: &App) -> bool {
+    /// How to print, in lower case.
+    fn format(&self, app: &App) -> &str {
         match self.format.as_deref() {
-            Some(format) => format == "json",
-            None => app.global.format == Format::Json,
+            None | Some("") if app.global.format == Format::Json => "json",
+            None | Some("") => "yaml",
+            Some(format) => format,
         }
     }
 
     /// The lines of the aspect that was asked for.
-    fn lines(&self, loaded: &Loaded) -> Result<Option<Vec<String>>> {
+    fn lines(&self, app: &App, loaded: &Loaded) -> Result<Option<Vec<String>>> {
         let show = &self.show;
         let keys = |section: &str| -> Vec<String> {
             let map = loaded.tree[section].as_object();
@@ -182,48 +200,47 @@ impl Config {
         } else if show.networks {
             keys("networks")
         } else if show.models {
-            keys("models")
-        } else if show.profiles {
-            loaded.profiles.clone()
-        } else if show.images {
-            compose::images(loaded)
-        } else if show.environment {
-            let pairs = loaded.environment.iter();
-            pairs.map(|(key, value)| format!("{key}={value}")).collect()
-        } else if let Some(wanted) = &show.hash {
+            compose::models(loaded)
+        } else if let Some(wanted) = show.hash.as_deref().filter(|wanted| !wanted.is_empty()) {
             let hashes = compose::hash(loaded, wanted)?;
             hashes
                 .iter()
                 .map(|(name, hash)| format!("{name} {hash}"))
                 .collect()
+        } else if show.profiles {
+            loaded.profiles.clone()
+        } else if show.images {
+            let compatible = app.global.compose.compatibility || compatibility(app);
+            compose::images(loaded, if compatible { '_' } else { '-' })
         } else {
             return Ok(None);
         };
         Ok(Some(lines))
     }
 
+    fn environment(&self, app: &App, loaded: &Loaded) -> Result<()> {
+        let mut text = String::new();
+        for (name, value) in &loaded.environment {
+            text.push_str(&format!("{name}={value}\n"));
+        }
+        if self.quiet {
+            return Ok(());
+        }
+        app.report.out_unredacted(&text)
+    }
+
     fn variables(&self, app: &App, loaded: &Loaded) -> Result<()> {
-        let mut table = Table::new(&["name", "required", "default value", "alternate value"]);
-        let mut values = serde_json::Map::new();
-        for (name, variable) in &loaded.variables {
-            table.row([
-                name.clone(),
-                variable.required.to_string(),
-                variable.default.clone(),
-                variable.alternative.clone(),
-            ]);
-            let value = json!({
-                "Name": name,
-                "DefaultValue": variable.default,
-                "PresenceValue": variable.alternative,
-                "Required": variable.required,
-            });
-            values.insert(name.clone(), value);
-        }
-        if self.json(app) {
-            return app.report.json(&Value::Object(values));
-        }
-        app.report.table(&table, &Value::Object(values))
+        let format = match (self.format.as_deref(), self.format(app)) {
+            (None, "yaml") => "table".to_owned(),
+            (_, format) => format.to_ascii_lowercase(),
+        };
+        let text = match format.as_str() {
+            "table" | "pretty" => compose::variables_table(&loaded.variables),
+            "json" => compose::variables_json(&loaded.variables)?,
+            "yaml" => compose::variables_yaml(&loaded.variables),
+            other => return Err(unknown_format(other, "`table`, `json` or `yaml`")),
+        };
+        app.report.out_unredacted(&text)
     }
 
     fn write(&self, app: &App, text: &str) -> Result<()> {
@@ -234,6 +251,41 @@ impl Config {
             None => app.report.out_unredacted(text),
         }
     }
+}
+
+impl Show {
+    /// Whether one aspect is printed in place of the model.
+    fn any(&self) -> bool {
+        let hash = self
+            .hash
+            .as_deref()
+            .is_some_and(|wanted| !wanted.is_empty());
+        let lists = self.services || self.volumes || self.networks || self.models;
+        let more = self.images || self.profiles || self.environment || self.variables;
+        hash || lists || more || self.lock_image_digests
+    }
+
+    /// Whether variables are kept as written: `--variables` is about what is written, and what
+    /// needs the finished model always has it.
+    fn not_interpolated(&self, asked: bool) -> bool {
+        let first = self.services || !self.any();
+        let earlier = self.volumes || self.networks || self.models || self.hash.is_some();
+        let variables = self.variables && !earlier && !self.profiles && !self.images;
+        asked && first || variables && !self.services
+    }
+}
+
+/// What Docker Compose takes for true in `COMPOSE_COMPATIBILITY`.
+fn compatibility(app: &App) -> bool {
+    let value = app.environment.get("COMPOSE_COMPATIBILITY");
+    value.is_some_and(|value| matches!(value.as_str(), "1" | "t" | "T" | "true" | "TRUE" | "True"))
+}
+
+fn unknown_format(format: &str, known: &str) -> Error {
+    let format = format.escape_debug();
+    Error::user(format!(
+        "`--format {format}` is not known here; use {known}"
+    ))
 }
 
 /// The context whose defaults (spec §5.2) apply. One that was not asked for and cannot be read does

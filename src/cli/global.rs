@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
+use crate::error::{Error, Kind, Result};
 use crate::model::Origin;
 use crate::report::{Format, Look};
 
@@ -38,6 +39,19 @@ pub struct Global {
     pub verbose: bool,
     /// `--no-color`.
     pub no_color: bool,
+    /// Flags of Docker Compose that `config` takes.
+    pub compose: ForConfig,
+}
+
+/// Global flags of Docker Compose that only mean something to `config`.
+#[derive(Debug, Clone, Default)]
+pub struct ForConfig {
+    /// `--all-resources`.
+    pub all_resources: bool,
+    /// `--compatibility`.
+    pub compatibility: bool,
+    /// Those that were given, for the other verbs to refuse.
+    pub given: Vec<&'static str>,
 }
 
 /// Adds the global flags to `command` and everything below it. A verb that uses one of their
@@ -156,7 +170,34 @@ fn flags() -> Vec<Arg> {
         .action(ArgAction::SetTrue)
         .hide_short_help(true),
     ]
+    .into_iter()
+    .chain(flags_of_compose())
+    .collect()
 }
+
+/// What people have in their scripts before `config`.
+fn flags_of_compose() -> impl Iterator<Item = Arg> {
+    let switches = ["all-resources", "compatibility", "dry-run"].into_iter();
+    let switches = switches
+        .zip(COMPOSE_IDS)
+        .map(|(long, id)| flag(id, long, "As in Docker Compose").action(ArgAction::SetTrue));
+    let words = |words: &'static [&'static str]| PossibleValuesParser::new(words);
+    let values = [
+        flag("global-parallel", "parallel", "As in Docker Compose")
+            .value_parser(value_parser!(i64))
+            .allow_negative_numbers(true),
+        flag("global-progress", "progress", "As in Docker Compose")
+            .value_parser(words(&["auto", "tty", "plain", "json", "quiet"])),
+        flag("global-ansi", "ansi", "As in Docker Compose"),
+    ];
+    switches.chain(values).map(|flag| flag.hide(true))
+}
+
+const COMPOSE_IDS: [&str; 3] = [
+    "global-all-resources",
+    "global-compatibility",
+    "global-dry-run",
+];
 
 impl Global {
     /// Reads the flags at every level of the command line: lists add up, and of single values the
@@ -197,6 +238,45 @@ impl Global {
         }
         self.verbose |= one(matches, "global-verbose").unwrap_or(false);
         self.no_color |= one(matches, "global-no-color").unwrap_or(false);
+        self.no_color |= text("global-ansi").as_deref() == Some("never");
+        self.read_compose(matches);
+    }
+
+    fn read_compose(&mut self, matches: &ArgMatches) {
+        let switch = |id| one(matches, id).unwrap_or(false);
+        let given = [
+            ("--all-resources", switch("global-all-resources")),
+            ("--compatibility", switch("global-compatibility")),
+            ("--dry-run", switch("global-dry-run")),
+            (
+                "--parallel",
+                one::<i64>(matches, "global-parallel").is_some(),
+            ),
+            (
+                "--progress",
+                one::<String>(matches, "global-progress").is_some(),
+            ),
+        ];
+        let names = given.iter().filter(|(_, given)| *given);
+        self.compose.given.extend(names.map(|(name, _)| *name));
+        self.compose.all_resources |= given[0].1;
+        self.compose.compatibility |= given[1].1;
+    }
+
+    /// The flags that say nothing to any verb but `config`.
+    ///
+    /// # Errors
+    /// One was given.
+    pub(super) fn refuse_compose_flags(&self) -> Result<()> {
+        let Some(flag) = self.compose.given.first() else {
+            return Ok(());
+        };
+        let error = Error::new(Kind::Usage, format!("only `config` takes `{flag}`"));
+        Err(if *flag == "--dry-run" {
+            error.hint("`webpods diff` shows what `webpods up` would do")
+        } else {
+            error
+        })
     }
 
     /// What decides how output looks.

@@ -115,6 +115,11 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     let report = Report::new(global.look());
+    if !matches!(verb, Verb::Config(_))
+        && let Err(error) = global.refuse_compose_flags()
+    {
+        return fail(&report, &error);
+    }
     let result = App::new(global, report.clone()).and_then(|app| dispatch(verb, &app));
     match result {
         Ok(()) => ExitCode::SUCCESS,

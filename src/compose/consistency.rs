@@ -18,8 +18,24 @@ pub fn run(model: &Node, disabled: &Map) -> Checked<()> {
         for (name, entry) in services {
             pass.service(name, &entry.node);
         }
-        pass.containers(services);
         pass.cycles(services);
+    }
+    if pass.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(pass.problems)
+    }
+}
+
+/// No two services that take part have one container name.
+pub fn container_names(model: &Node) -> Checked<()> {
+    let mut pass = Pass {
+        model,
+        disabled: &Map::new(),
+        problems: Vec::new(),
+    };
+    if let Some(services) = model.get("services").and_then(Node::as_map) {
+        pass.containers(services);
     }
     if pass.problems.is_empty() {
         Ok(())

@@ -56,6 +56,25 @@ pub fn resolve_bare(model: &mut Node, environment: &Variables) {
     }
 }
 
+/// A config of an included file whose variable is set has its value too, and two sources are one
+/// too many: Compose refuses what the same file would be allowed on its own.
+pub fn fill_configs(model: &mut Node, environment: &Variables) {
+    let Some(configs) = model.get_mut("configs").and_then(Node::as_map_mut) else {
+        return;
+    };
+    for config in configs.values_mut() {
+        let Some(name) = config.node.get("environment") else {
+            continue;
+        };
+        let at = name.at;
+        let value = name.as_str().and_then(|name| environment.get(name));
+        if let (Some(value), Some(map)) = (value, config.node.as_map_mut()) {
+            let value = Entry::made(Node::string(value.clone(), at));
+            map.insert("content".to_owned(), value);
+        }
+    }
+}
+
 /// Looks up the names in `environment:` or `args:` that have no value. With `keep`, those that stay
 /// without one are kept.
 pub fn resolve(node: &mut Node, environment: &Variables, keep: bool) {
@@ -118,20 +137,26 @@ fn mapping(node: Node) -> Map {
     map
 }
 
-/// Reads `env_file:` and `label_file:` of every service into `environment:` and `labels:`.
-pub fn read_files(model: &mut Node, environment: &Variables, folder: &Path) -> Checked<()> {
+/// Reads `env_file:` of every service into its `environment:`.
+pub fn env_files(model: &mut Node, environment: &Variables, folder: &Path) -> Checked<()> {
+    each(model, |service| {
+        read_env_files(service, environment, folder)
+    })
+}
+
+/// Reads `label_file:` of every service into its `labels:`.
+pub fn label_files(model: &mut Node, folder: &Path) -> Checked<()> {
+    each(model, |service| read_label_files(service, folder))
+}
+
+fn each(model: &mut Node, mut read: impl FnMut(&mut Node) -> Result<(), Problem>) -> Checked<()> {
     let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
         return Ok(());
     };
-    let mut problems = Vec::new();
-    for service in services.values_mut() {
-        if let Err(problem) = env_files(&mut service.node, environment, folder) {
-            problems.push(problem);
-        }
-        if let Err(problem) = label_files(&mut service.node, folder) {
-            problems.push(problem);
-        }
-    }
+    let services = services.values_mut();
+    let problems: Vec<Problem> = services
+        .filter_map(|service| read(&mut service.node).err())
+        .collect();
     if problems.is_empty() {
         Ok(())
     } else {
@@ -139,7 +164,7 @@ pub fn read_files(model: &mut Node, environment: &Variables, folder: &Path) -> C
     }
 }
 
-fn env_files(service: &mut Node, project: &Variables, folder: &Path) -> Result<(), Problem> {
+fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Result<(), Problem> {
     let Some(map) = service.as_map_mut() else {
         return Ok(());
     };
@@ -219,7 +244,7 @@ pub fn truth(node: &Node) -> Option<bool> {
     }
 }
 
-fn label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
+fn read_label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
     let Some(map) = service.as_map_mut() else {
         return Ok(());
     };

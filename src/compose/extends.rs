@@ -149,11 +149,7 @@ impl Loader {
         }
         let path = self.base(file.scope.folder).path(written);
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let scope = Scope {
-            folder: &folder,
-            ..file.scope
-        };
-        let (mut model, resets) = self.base_file(&path, scope).map_err(|mut problems| {
+        let (mut model, resets) = self.base_file(&path, file.scope).map_err(|mut problems| {
             for problem in &mut problems {
                 if problem.at == Span::NOWHERE {
                     problem.at = other.at;
@@ -161,7 +157,9 @@ impl Loader {
             }
             problems
         })?;
-        paths::resolve(&mut model, &self.base(&folder));
+        // Relative to the file that extends, so that they can be kept as written there.
+        let from = paths::relative(file.scope.folder, &folder);
+        paths::resolve(&mut model, &self.base(&from));
         let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
             return fail(other.at, format!("`{written}` has no services to extend"));
         };
@@ -176,7 +174,7 @@ impl Loader {
         all.push(resets);
         let there = File {
             path: &path,
-            scope,
+            scope: file.scope,
             resets: &all,
         };
         let merged = self.extended(&reference.service, services, there, chain)?;

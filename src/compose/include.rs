@@ -56,17 +56,7 @@ impl Loader {
         let base = self.base(scope.folder);
         let files: Vec<PathBuf> = written.iter().map(|(path, _)| base.path(path)).collect();
         let main = base.path(&first);
-        let folder = match item.get("project_directory").and_then(Node::as_str) {
-            // One that does not exist stands for the folder it would be in, as Compose has it.
-            Some(folder) => {
-                let folder = base.path(folder);
-                match folder.parent() {
-                    Some(parent) if !folder.is_dir() => parent.to_owned(),
-                    _ => folder,
-                }
-            }
-            None => main.parent().unwrap_or(Path::new("/")).to_owned(),
-        };
+        let place = self.place(item.get("project_directory"), &main, scope);
         if included.contains(&main) || included.len() >= DEEPEST {
             let chain: Vec<String> = included
                 .iter()
@@ -85,16 +75,21 @@ impl Loader {
             return fail(at, message);
         }
         let env_files: Vec<PathBuf> = match strings(item.get("env_file")).as_slice() {
-            [] => Some(folder.join(".env"))
+            [] => Some(place.env.join(".env"))
                 .filter(|path| path.is_file())
                 .into_iter()
                 .collect(),
-            files => files.iter().map(|(path, _)| base.path(path)).collect(),
+            files => {
+                let working = self.cwd.join(scope.working);
+                files.iter().map(|(path, _)| working.join(path)).collect()
+            }
         };
         let environment = environment::with_files(scope.environment, &env_files)
             .map_err(|message| vec![Problem::new(item.at, format!("include: {message}"))])?;
         let scope = Scope {
-            folder: &folder,
+            folder: &place.folder,
+            working: &place.working,
+            resolve: true,
             environment: &environment,
             included,
         };
@@ -107,8 +102,47 @@ impl Loader {
             problems
         })?;
         environment::resolve_bare(&mut model, &environment);
+        environment::fill_configs(&mut model, &environment);
         Ok(model)
     }
+
+    /// Where the included project is.
+    fn place(&self, given: Option<&Node>, main: &Path, scope: Scope<'_>) -> Place {
+        let Some(given) = given.and_then(Node::as_str).filter(|text| !text.is_empty()) else {
+            let folder = main.parent().unwrap_or(Path::new("/")).to_owned();
+            return Place {
+                working: paths::relative(scope.folder, &folder),
+                env: folder.clone(),
+                folder,
+            };
+        };
+        let absolute = Path::new(given).is_absolute();
+        let named = self.base(scope.folder).path(given);
+        // One that does not exist stands for the folder it would be in, as Compose has it.
+        let folder = match named.parent() {
+            Some(parent) if !named.is_dir() && !absolute => parent.to_owned(),
+            _ => named,
+        };
+        Place {
+            working: if absolute {
+                folder.clone()
+            } else {
+                paths::relative(scope.folder, &folder)
+            },
+            env: self.cwd.join(scope.working).join(given),
+            folder,
+        }
+    }
+}
+
+/// The folder of an included project.
+struct Place {
+    /// Absolute.
+    folder: PathBuf,
+    /// As paths of its files start.
+    working: PathBuf,
+    /// Where its `.env` is looked for.
+    env: PathBuf,
 }
 
 /// What an include may be. Keys it does not have are ignored by Compose; `warnings` name them.

@@ -25,8 +25,6 @@ pub struct Loader {
     pub home: Option<String>,
     /// Replace variables.
     pub interpolate: bool,
-    /// Make paths absolute.
-    pub resolve_paths: bool,
     /// What each file holds; no file is read twice.
     pub parsed: HashMap<PathBuf, (FileId, Vec<Option<Node>>)>,
 }
@@ -34,8 +32,12 @@ pub struct Loader {
 /// A file's documents and the environment and folder they are read with.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
-    /// The project directory of these files.
+    /// The project directory of these files, absolute.
     pub folder: &'a Path,
+    /// The same as Compose calls it: relative to the including file's folder below an `include:`.
+    pub working: &'a Path,
+    /// Put `working` before relative paths.
+    pub resolve: bool,
     /// What variables are set to.
     pub environment: &'a BTreeMap<String, String>,
     /// The chain of files that include each other, outermost first.
@@ -51,8 +53,8 @@ impl Loader {
         }
         defaults::run(&mut model);
         validate::run(&model)?;
-        if self.resolve_paths {
-            paths::resolve(&mut model, &self.base(scope.folder));
+        if scope.resolve {
+            paths::resolve(&mut model, &self.base(scope.working));
         }
         Ok(model)
     }

@@ -18,6 +18,7 @@ mod discover;
 mod dotenv;
 mod environment;
 mod extends;
+mod images;
 mod include;
 mod interpolate;
 mod loader;
@@ -43,15 +44,18 @@ mod typed;
 mod unique;
 mod units;
 mod validate;
+mod variables;
 mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use print::{Format, hash, images, print};
+pub use images::{images, lock_images, models, pinned_images};
+pub use print::{Format, hash, print};
 pub use template::Variable;
 /// The page `docs/compose.md`: what becomes of every key.
 pub use typed::page as reference;
+pub use variables::{variables_json, variables_table, variables_yaml};
 
 use crate::error::{Error, Result};
 use crate::model::Project;
@@ -91,6 +95,11 @@ pub struct Options {
     pub no_consistency: bool,
     /// `--no-path-resolution`: keep paths as written.
     pub no_path_resolution: bool,
+    /// Leave `env_file:` as it is, which need not exist then: what `config --services` and the
+    /// like do.
+    pub keep_env_files: bool,
+    /// `--all-resources`: also those no service uses.
+    pub all_resources: bool,
 }
 
 /// A loaded project in all its forms.
@@ -100,15 +109,17 @@ pub struct Loaded {
     pub project: Project,
     /// The canonical model as `config --format json` prints it, `$` not yet doubled.
     pub tree: serde_json::Value,
-    /// The same as `config` prints it in YAML: with extensions, without what is implied.
-    pub document: serde_json::Value,
+    /// What `tree` is made from, for the YAML form: that has extensions, and not what is implied.
+    model: Node,
+    /// Variables were not replaced: `model` is printed as it is.
+    raw: bool,
     /// The files that were read, absolute.
     pub files: Vec<PathBuf>,
     /// One line each.
     pub warnings: Vec<String>,
     /// What variables are replaced with: the process environment over the env files.
     pub environment: BTreeMap<String, String>,
-    /// Variables the files mention, by name.
+    /// Variables the files mention, by name; only known when none was replaced.
     pub variables: BTreeMap<String, Variable>,
     /// Every profile a service names, sorted.
     pub profiles: Vec<String>,
@@ -136,8 +147,9 @@ pub fn load(options: &Options) -> Result<Loaded> {
     {
         env_files.push(near);
     }
-    let mut environment =
-        environment::with_files(&options.environment, &env_files).map_err(Error::user)?;
+    let mut own = options.environment.clone();
+    own.insert("PWD".to_owned(), options.cwd.display().to_string());
+    let mut environment = environment::with_files(&own, &env_files).map_err(Error::user)?;
 
     let mut loader = Loader {
         sources: source::Sources::default(),
@@ -145,7 +157,6 @@ pub fn load(options: &Options) -> Result<Loaded> {
         cwd: options.cwd.clone(),
         home: options.environment.get("HOME").cloned(),
         interpolate: !options.no_interpolate,
-        resolve_paths: !options.no_path_resolution,
         parsed: std::collections::HashMap::new(),
     };
     let outcome = run(options, &found, &mut environment, &mut loader);
@@ -187,11 +198,9 @@ fn run(
     environment: &mut BTreeMap<String, String>,
     loader: &mut Loader,
 ) -> Result<Loaded, Fault> {
-    let mut variables = BTreeMap::new();
     let mut written = None;
     for path in &found.files {
         for document in loader.peek(path)?.iter().flatten() {
-            interpolate::variables(document, &mut variables);
             if let Some(name) = document.get("name") {
                 written = Some(name.clone());
             }
@@ -209,11 +218,15 @@ fn run(
 
     let scope = Scope {
         folder: &found.folder,
+        working: &found.folder,
+        resolve: !options.no_path_resolution,
         environment,
         included: &[],
     };
     let mut model = loader.model(&found.files, scope)?;
-    if let Some(map) = model.as_map_mut() {
+    if let Some(map) = model.as_map_mut()
+        && !(options.no_normalize && options.no_interpolate)
+    {
         let entry = node::Entry::made(Node::string(name.as_str(), source::Span::NOWHERE));
         map.insert("name".to_owned(), entry);
     }
@@ -223,11 +236,13 @@ fn run(
     }
     if options.no_interpolate {
         // Templates are not values: they have neither types nor rules to keep.
-        let tree = render::raw(&model, Form::Json);
+        let mut variables = BTreeMap::new();
+        interpolate::variables(&model, &mut variables);
         return Ok(Loaded {
             project: typed::empty(name, &found.folder),
-            document: render::raw(&model, Form::Yaml),
-            tree,
+            tree: render::raw(&model, Form::Json),
+            model,
+            raw: true,
             files: loader.sources.paths(),
             warnings: std::mem::take(&mut loader.warnings),
             environment: std::mem::take(environment),
@@ -235,17 +250,9 @@ fn run(
             profiles,
         });
     }
-    let active = active_profiles(options, environment);
-    let disabled = profiles::disable(&mut model, &active, &options.services);
-    if !options.no_consistency {
-        consistency::run(&model, &disabled)?;
-        consistency::align(&mut model);
-    }
-    profiles::select(&mut model, &options.services)?;
-    profiles::drop_unused(&mut model);
-    environment::read_files(&mut model, environment, &found.folder)?;
+    render::set_apart(&mut model);
+    select(options, environment, &found.folder, &mut model)?;
     let tree = render::model(&model, Form::Json)?;
-    let document = render::model(&model, Form::Yaml)?;
     let mut warnings = std::mem::take(&mut loader.warnings);
     let fallback = name.clone();
     let project = typed::project(&mut typed::Input {
@@ -271,13 +278,45 @@ fn run(
     Ok(Loaded {
         project,
         tree,
-        document,
+        model,
+        raw: false,
         files: loader.sources.paths(),
         warnings,
         environment: std::mem::take(environment),
-        variables,
+        variables: BTreeMap::new(),
         profiles,
     })
+}
+
+/// Checks the whole model, then leaves the services that take part and what they use.
+fn select(
+    options: &Options,
+    environment: &environment::Variables,
+    folder: &std::path::Path,
+    model: &mut Node,
+) -> Result<(), Fault> {
+    let active = active_profiles(options, environment);
+    let mut disabled = profiles::disable(model, &active);
+    if !options.no_consistency {
+        consistency::run(model, &disabled)?;
+        consistency::align(model);
+    }
+    if !options.keep_env_files {
+        environment::env_files(model, environment, folder)?;
+    }
+    environment::label_files(model, folder)?;
+    if !options.services.is_empty() {
+        profiles::enable(model, &mut disabled, &active, &options.services);
+        environment::env_files(model, environment, folder)?;
+        profiles::select(model, &disabled, &options.services)?;
+    }
+    if !options.all_resources {
+        profiles::drop_unused(model);
+    }
+    if !options.no_consistency && !options.keep_env_files {
+        consistency::container_names(model)?;
+    }
+    Ok(())
 }
 
 fn active_profiles(options: &Options, environment: &BTreeMap<String, String>) -> Vec<String> {

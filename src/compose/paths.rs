@@ -160,6 +160,22 @@ impl Base<'_> {
     }
 }
 
+/// `to` as seen from `from`, both absolute and clean.
+pub fn relative(from: &FsPath, to: &FsPath) -> PathBuf {
+    let mut ours = from.components().peekable();
+    let mut theirs = to.components().peekable();
+    while ours.peek().is_some() && ours.peek() == theirs.peek() {
+        ours.next();
+        theirs.next();
+    }
+    let up = ours.map(|_| std::path::Component::ParentDir);
+    let path: PathBuf = up.chain(theirs).collect();
+    if path.as_os_str().is_empty() {
+        return PathBuf::from(".");
+    }
+    path
+}
+
 /// A path without `.`, `..` and repeated slashes, by its letters alone.
 pub fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');

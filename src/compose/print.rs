@@ -1,9 +1,13 @@
 //! The printed forms of a loaded project.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use serde_json::Value as Json;
 
+use super::render::{self, Form};
 use super::{Loaded, yaml};
-use crate::error::{Error, Explain as _, Result};
+use crate::error::{Error, Explain as _, Result, near_miss};
 use crate::model::Digest;
 
 /// How `config` prints the model.
@@ -18,100 +22,108 @@ pub enum Format {
 
 /// The model as text. `$` is doubled, so that the output is a Compose file again; text that was
 /// never interpolated is kept.
-pub fn print(loaded: &Loaded, format: Format, interpolated: bool) -> Result<String> {
+pub fn print(loaded: &Loaded, format: Format) -> Result<String> {
     let text = match format {
         Format::Json => {
             let sorted = sorted_top(&loaded.tree);
             let text = serde_json::to_string_pretty(&sorted);
-            text.explain(|| "cannot print the model")?
+            escaped(text.explain(|| "cannot print the model")?)
         }
-        Format::Yaml => yaml::write(&loaded.document),
+        Format::Yaml if loaded.raw => yaml::write(&render::raw(&loaded.model, Form::Yaml)),
+        Format::Yaml => match render::model(&loaded.model, Form::Yaml) {
+            Ok(document) => yaml::write(&document),
+            Err(problems) => {
+                let messages: Vec<String> = problems.into_iter().map(|one| one.message).collect();
+                return Err(Error::user(messages.join("\n")));
+            }
+        },
     };
-    Ok(if interpolated {
-        text.replace('$', "$$")
-    } else {
+    Ok(if loaded.raw {
         text
+    } else {
+        text.replace('$', "$$")
     })
 }
 
-/// The top level and each service sorted by key, as the JSON output has them.
-fn sorted_top(tree: &Json) -> Json {
-    let Json::Object(map) = tree else {
-        return tree.clone();
-    };
-    let mut keys: Vec<&String> = map.keys().collect();
-    keys.sort();
-    let mut sorted = serde_json::Map::new();
-    for key in keys {
-        let value = &map[key];
-        let value = if key == "services" {
-            sorted_services(value)
+/// The top level sorted by key, as the JSON output has it.
+fn sorted_top(tree: &Json) -> BTreeMap<&str, &Json> {
+    let map = tree.as_object().into_iter().flatten();
+    map.map(|(key, value)| (key.as_str(), value)).collect()
+}
+
+/// JSON text with the characters escaped that Go's encoder escapes. None of them can stand outside
+/// of a string.
+fn escaped(text: String) -> String {
+    let special = ['<', '>', '&', '\u{2028}', '\u{2029}'];
+    if !text.contains(special) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if special.contains(&c) {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
-            value.clone()
-        };
-        sorted.insert(key.clone(), value);
-    }
-    Json::Object(sorted)
-}
-
-fn sorted_services(services: &Json) -> Json {
-    let Json::Object(services) = services else {
-        return services.clone();
-    };
-    let sort = |service: &Json| match service {
-        Json::Object(map) => {
-            let mut entries: Vec<_> = map.clone().into_iter().collect();
-            entries.sort_by(|a, b| a.0.cmp(&b.0));
-            Json::Object(entries.into_iter().collect())
+            out.push(c);
         }
-        other => other.clone(),
-    };
-    Json::Object(
-        services
-            .iter()
-            .map(|(key, value)| (key.clone(), sort(value)))
-            .collect(),
-    )
+    }
+    out
 }
 
-/// The images of the services, sorted, each once: `image:`, or the name a build gives.
-pub fn images(loaded: &Loaded) -> Vec<String> {
-    let mut images: Vec<String> = loaded.tree["services"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, service)| match service["image"].as_str() {
-            Some(image) => image.to_owned(),
-            None => format!("{}-{name}", loaded.project.name),
-        })
-        .collect();
-    images.sort();
-    images.dedup();
-    images
-}
+/// Keys of a service that do not change its containers.
+const NOT_HASHED: [&str; 5] = ["build", "pull_policy", "scale", "depends_on", "profiles"];
 
-/// A digest over the configuration of each named service (`*`: all), by name.
+/// The hash Compose labels the containers of a service with, of each named service (`*`: all), by
+/// name.
 pub fn hash(loaded: &Loaded, wanted: &str) -> Result<Vec<(String, String)>> {
-    let services = loaded.tree["services"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
-    let mut hashes = Vec::new();
-    let names: Vec<&str> = wanted.split(',').collect();
-    for name in &names {
-        if *name != "*" && !services.contains_key(*name) {
-            return Err(Error::user(format!(
-                "there is no service `{}`",
-                name.escape_debug()
-            )));
+    let none = serde_json::Map::new();
+    let services = loaded.tree["services"].as_object().unwrap_or(&none);
+    let mut names: Vec<&str> = if wanted == "*" {
+        services.keys().map(String::as_str).collect()
+    } else {
+        wanted.split(',').collect()
+    };
+    names.sort_unstable();
+    let platform = loaded.environment.get("DOCKER_DEFAULT_PLATFORM");
+    let mut hashes = Vec::with_capacity(names.len());
+    for name in names {
+        let Some(Json::Object(service)) = services.get(name) else {
+            let near = near_miss(name, services.keys().map(String::as_str))
+                .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let name = name.escape_debug();
+            return Err(Error::user(format!("there is no service `{name}`{near}")));
+        };
+        let mut service = service.clone();
+        if let (Some(platform), true) = (platform, service.contains_key("build"))
+            && !platform.is_empty()
+            && !service.contains_key("platform")
+        {
+            service = with_platform(service, platform);
         }
-    }
-    for (name, service) in &services {
-        if names.contains(&"*") || names.contains(&name.as_str()) {
-            let digest = Digest::of(service.to_string().as_bytes());
-            hashes.push((name.clone(), digest.hex().to_owned()));
+        service.retain(|key, _| !NOT_HASHED.contains(&key.as_str()));
+        if let Some(Json::Object(deploy)) = service.get_mut("deploy") {
+            deploy.shift_remove("replicas");
         }
+        let digest = Digest::of(escaped(Json::Object(service).to_string()).as_bytes());
+        hashes.push((name.to_owned(), digest.hex().to_owned()));
     }
-    hashes.sort();
     Ok(hashes)
+}
+
+/// A service with `platform:` where the order of keys has it: before the first of those that follow.
+fn with_platform(
+    service: serde_json::Map<String, Json>,
+    platform: &str,
+) -> serde_json::Map<String, Json> {
+    let mut entries = Vec::with_capacity(service.len() + 1);
+    let mut later = Vec::new();
+    for (key, value) in service {
+        if render::follows(&key, "platform") {
+            later.push((key, value));
+        } else {
+            entries.push((key, value));
+        }
+    }
+    entries.push(("platform".to_owned(), Json::from(platform)));
+    entries.into_iter().chain(later).collect()
 }

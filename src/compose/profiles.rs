@@ -7,38 +7,62 @@ use super::environment::truth;
 use super::node::{Map, Node};
 
 /// Takes the services out of `model` whose profiles are not active, and returns them.
-pub fn disable(model: &mut Node, active: &[String], wanted: &[String]) -> Map {
+pub fn disable(model: &mut Node, active: &[String]) -> Map {
     let mut disabled = Map::new();
     let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
         return disabled;
     };
-    let all = active.iter().any(|profile| profile == "*");
-    services.retain(|name, entry| {
-        let profiles = entry
-            .node
-            .get("profiles")
-            .and_then(Node::as_list)
-            .unwrap_or_default();
-        let enabled = all
-            || profiles.is_empty()
-            || wanted.contains(name)
-            || profiles
-                .iter()
-                .filter_map(Node::as_str)
-                .any(|profile| active.iter().any(|one| one == profile));
-        if !enabled {
-            disabled.insert(name.clone(), entry.clone());
-        }
-        enabled
-    });
+    if services.values().all(|entry| enabled(&entry.node, active)) {
+        return disabled;
+    }
+    for (name, entry) in std::mem::take(services) {
+        let to = if enabled(&entry.node, active) {
+            &mut *services
+        } else {
+            &mut disabled
+        };
+        to.insert(name, entry);
+    }
     disabled
 }
 
-/// Keeps the services asked for and those they depend on. Nothing asked for keeps all.
-pub fn select(model: &mut Node, wanted: &[String]) -> Checked<()> {
-    if wanted.is_empty() {
-        return Ok(());
+/// Naming a service activates its profiles, and with them every service that has one of them.
+pub fn enable(model: &mut Node, disabled: &mut Map, active: &[String], wanted: &[String]) {
+    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
+        return;
+    };
+    let mut active = active.to_vec();
+    for name in wanted.iter().filter(|name| !services.contains_key(*name)) {
+        let profiles = disabled.get(name).map(|entry| texts(&entry.node));
+        active.extend(profiles.into_iter().flatten().map(str::to_owned));
     }
+    for (name, entry) in std::mem::take(disabled) {
+        let to = if enabled(&entry.node, &active) {
+            &mut *services
+        } else {
+            &mut *disabled
+        };
+        to.insert(name, entry);
+    }
+}
+
+fn texts(service: &Node) -> impl Iterator<Item = &str> {
+    let profiles = service.get("profiles").and_then(Node::as_list);
+    profiles.unwrap_or_default().iter().filter_map(Node::as_str)
+}
+
+fn enabled(service: &Node, active: &[String]) -> bool {
+    let none = service
+        .get("profiles")
+        .and_then(Node::as_list)
+        .is_none_or(<[Node]>::is_empty);
+    none || active.iter().any(|profile| profile == "*")
+        || texts(service).any(|profile| active.iter().any(|one| one == profile))
+}
+
+/// Keeps the services asked for and those they depend on, and of what these depend on only the
+/// services that are kept.
+pub fn select(model: &mut Node, disabled: &Map, wanted: &[String]) -> Checked<()> {
     let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
         return Ok(());
     };
@@ -59,12 +83,26 @@ pub fn select(model: &mut Node, wanted: &[String]) -> Checked<()> {
         }
         let depends_on = entry.node.get("depends_on").and_then(Node::as_map);
         for (name, dependency) in depends_on.into_iter().flatten() {
-            if dependency.node.get("required").and_then(truth) != Some(false) {
+            if services.contains_key(name) {
                 queue.push_back(name.clone());
+            } else if dependency.node.get("required").and_then(truth) != Some(false) {
+                let why = if disabled.contains_key(name) {
+                    ", whose profiles are not active"
+                } else {
+                    ", which does not exist"
+                };
+                let message = format!("a service that was asked for depends on `{name}`{why}");
+                return Err(vec![Problem::new(dependency.key_at, message)]);
             }
         }
     }
     services.retain(|name, _| kept.contains(name));
+    for service in services.values_mut() {
+        let depends_on = service.node.get_mut("depends_on");
+        if let Some(depends_on) = depends_on.and_then(Node::as_map_mut) {
+            depends_on.retain(|name, _| kept.contains(name));
+        }
+    }
     Ok(())
 }
 

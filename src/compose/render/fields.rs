@@ -18,7 +18,7 @@ pub const TOP: &[Field] = &[
     Field("models", Filled(&Object(MODEL)), OnlyYaml),
 ];
 
-const SERVICE: &[Field] = &[
+pub const SERVICE: &[Field] = &[
     Field("profiles", Texts, Full),
     Field("annotations", Pairs, Full),
     Field("attach", Bool, Written),

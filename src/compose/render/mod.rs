@@ -4,6 +4,7 @@
 //! In: the completed tree. Out: JSON values, for `--format json` and for YAML (which differ: JSON
 //! always has `command`, `entrypoint`, `ipam` and the like, and leaves out extensions below the top).
 
+mod apart;
 mod fields;
 mod order;
 mod value;
@@ -12,7 +13,11 @@ use serde_json::{Map as Object, Value as Json};
 
 use super::diagnose::{Checked, Problem};
 use super::node::{Map, Node, Value};
+use super::path::Path;
 use super::source::Span;
+use super::unique;
+use apart::EXTENSIONS;
+pub use apart::set_apart;
 use fields::TOP;
 
 /// Which of the two printed forms.
@@ -107,8 +112,18 @@ pub fn model(model: &Node, form: Form) -> Checked<Json> {
     }
 }
 
+/// Whether a service's `key` is printed after its `other`.
+pub fn follows(key: &str, other: &str) -> bool {
+    let place = |key: &str| fields::SERVICE.iter().position(|field| field.0 == key);
+    place(key) > place(other)
+}
+
 /// A tree as it is, keys sorted: what Compose prints when variables are not replaced.
 pub fn raw(node: &Node, form: Form) -> Json {
+    raw_at(node, form, &Path::ROOT)
+}
+
+fn raw_at(node: &Node, form: Form, path: &Path<'_>) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
@@ -118,11 +133,20 @@ pub fn raw(node: &Node, form: Form) -> Json {
         Value::Float(value) if form == Form::Json => value::number(*value),
         Value::Float(value) => Json::from(*value),
         Value::Time(text) | Value::Str(text) => Json::String(text.clone()),
-        Value::List(items) => Json::Array(items.iter().map(|item| raw(item, form)).collect()),
+        // A list whose items were told apart is no list at all when nothing is left of it.
+        Value::List(items)
+            if form == Form::Json && items.is_empty() && path.with(unique::applies) =>
+        {
+            Json::Null
+        }
+        Value::List(items) => {
+            let item = |item| raw_at(item, form, &path.item());
+            Json::Array(items.iter().map(item).collect())
+        }
         Value::Map(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
             order::sort(&mut keys, form);
-            let entry = |key: &String| (key.clone(), raw(&map[key].node, form));
+            let entry = |key: &String| (key.clone(), raw_at(&map[key].node, form, &path.key(key)));
             Json::Object(keys.into_iter().map(entry).collect())
         }
     }
@@ -240,6 +264,14 @@ impl Pass {
         )
     }
 
+    /// What is left of extensions where mappings are expected.
+    fn set_apart(&self, kind: &Type) -> Json {
+        match (kind, self.form) {
+            (Type::Ulimit, Form::Yaml) => serde_json::json!({"soft": 0, "hard": 0}),
+            _ => Json::Object(Object::new()),
+        }
+    }
+
     fn map(&mut self, node: &Node, kind: &Type, filled: bool, path: &mut Vec<String>) -> Json {
         let mut object = Object::new();
         let Some(map) = node.as_map() else {
@@ -250,7 +282,9 @@ impl Pass {
         for key in keys {
             path.push(key.clone());
             let node = &map[key].node;
-            let value = if node.is_null() && filled {
+            let value = if key == EXTENSIONS {
+                Some(self.set_apart(kind))
+            } else if node.is_null() && filled {
                 Some(self.nothing(kind, path))
             } else if node.is_null() {
                 Some(Json::Null)

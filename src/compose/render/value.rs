@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::Type;
+use super::apart::{EXTENSIONS, go_text};
 use crate::compose::cast;
 use crate::compose::node::{Node, Value};
 use crate::compose::{shell, units};
@@ -46,7 +47,10 @@ pub fn scalar(node: &Node, kind: &Type) -> Result<Json, String> {
         Type::Options => {
             let map = node.as_map().ok_or("must be a mapping")?;
             map.iter()
-                .map(|(key, entry)| Ok((key.clone(), Json::from(texts(&entry.node)?))))
+                .map(|(key, entry)| match key.as_str() {
+                    EXTENSIONS => Ok((key.clone(), Json::from(vec![go_text(&entry.node)]))),
+                    _ => Ok((key.clone(), Json::from(texts(&entry.node)?))),
+                })
                 .collect::<Result<_, String>>()
                 .map(Json::Object)
         }
@@ -125,6 +129,7 @@ fn pairs(node: &Node) -> Result<BTreeMap<String, Option<String>>, String> {
             .iter()
             .map(|(key, entry)| match &entry.node.value {
                 Value::Null => Ok((key.clone(), None)),
+                Value::Map(_) if key == EXTENSIONS => Ok((key.clone(), Some(go_text(&entry.node)))),
                 _ => Ok((key.clone(), Some(text(&entry.node)?))),
             })
             .collect(),
