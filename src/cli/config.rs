@@ -219,14 +219,14 @@ impl Config {
     }
 
     fn environment(&self, app: &App, loaded: &Loaded) -> Result<()> {
-        let mut text = String::new();
-        for (name, value) in &loaded.environment {
-            text.push_str(&format!("{name}={value}\n"));
-        }
         if self.quiet {
             return Ok(());
         }
-        app.report.out_unredacted(&text)
+        let pairs = loaded.environment.iter();
+        let lines: Vec<String> = pairs
+            .map(|(name, value)| format!("{name}={value}\n"))
+            .collect();
+        app.report.out_unredacted(&lines.concat())
     }
 
     fn variables(&self, app: &App, loaded: &Loaded) -> Result<()> {

@@ -39,7 +39,9 @@ fn visit(node: &mut Node, kind: &Type, named: bool) {
         Type::Object(keys) => fields(node, keys, false),
         Type::List(kind) => {
             if let Value::List(items) = &mut node.value {
-                items.iter_mut().for_each(|item| visit(item, kind, false));
+                for item in items {
+                    visit(item, kind, false);
+                }
             }
         }
         Type::Map(kind) | Type::Filled(kind) => {
