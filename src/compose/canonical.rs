@@ -23,8 +23,10 @@ type Faults = Vec<Problem>;
 
 fn visit(node: &mut Node, path: &Path<'_>, templates: bool, problems: &mut Faults) {
     let result = path.with(|keys| rewrite(node, keys));
+    // Compose keeps what does not parse when it may hold a variable, but for limits.
+    let kept = templates && !path.with(|keys| matches!(keys, [.., "ulimits", _]));
     if let Err(mut problem) = result
-        && !templates
+        && !kept
     {
         problem.message = format!("{path}: {}", problem.message);
         problems.push(problem);
@@ -51,7 +53,9 @@ fn rewrite(node: &mut Node, path: &[&str]) -> Result<(), Problem> {
             ["build"] => wrap(node, "context"),
             ["extends"] => wrap(node, "service"),
             ["build", "secrets", _] | ["secrets" | "configs", _] => wrap(node, "source"),
-            ["build", "additional_contexts"] => pairs(node),
+            ["build", "additional_contexts"] => contexts(node)?,
+            ["build", "ssh"] => ssh(node)?,
+            ["ulimits", _] | ["build", "ulimits", _] => ulimit(node)?,
             ["depends_on"] => depends_on(node),
             ["env_file"] => env_files(node),
             ["label_file" | "dns"] => listed(node),
@@ -84,20 +88,65 @@ fn listed(node: &mut Node) {
 }
 
 /// `[k=v]` as `{k: v}`.
-fn pairs(node: &mut Node) {
-    let Value::List(items) = &mut node.value else {
-        return;
+fn contexts(node: &mut Node) -> Result<(), Problem> {
+    if let Value::Map(map) = &node.value {
+        return match map.values().find(|entry| entry.node.as_str().is_none()) {
+            Some(entry) => {
+                let message = format!("a context is a string, not {}", entry.node.kind());
+                Err(Problem::new(entry.node.at, message))
+            }
+            None => Ok(()),
+        };
+    }
+    let Value::List(items) = &node.value else {
+        return Ok(());
     };
     let mut map = Map::new();
-    for item in std::mem::take(items) {
+    for item in items {
         let at = item.at;
-        let Value::Str(text) = item.value else {
-            continue;
+        let Some((key, value)) = item.as_str().and_then(|text| text.split_once('=')) else {
+            let text = item.as_str().unwrap_or_default();
+            return Err(Problem::new(at, format!("{text:?} is not `name=context`")));
         };
-        let (key, value) = text.split_once('=').unwrap_or((&text, ""));
         map.insert(key.to_owned(), entry(at, Node::string(value, at)));
     }
     node.value = Value::Map(map);
+    Ok(())
+}
+
+/// `[default, id=path]` as `{default: , id: path}`.
+fn ssh(node: &mut Node) -> Result<(), Problem> {
+    let Value::List(items) = &node.value else {
+        return Ok(());
+    };
+    let mut map = Map::new();
+    for item in items {
+        let at = item.at;
+        let text = item.as_str().unwrap_or_default();
+        match text.split_once('=') {
+            Some((id, path)) => map.insert(id.to_owned(), entry(at, Node::string(path, at))),
+            None if text == "default" => {
+                map.insert(text.to_owned(), entry(at, Node::new(Value::Null, at)))
+            }
+            None => {
+                let message = format!("{text:?} is neither `default` nor `id=path`");
+                return Err(Problem::new(at, message));
+            }
+        };
+    }
+    node.value = Value::Map(map);
+    Ok(())
+}
+
+/// A limit is a number or a pair of them.
+fn ulimit(node: &Node) -> Result<(), Problem> {
+    match &node.value {
+        Value::Int(_) | Value::Map(_) => Ok(()),
+        _ => {
+            let message = format!("a limit is a whole number, not {}", node.kind());
+            Err(Problem::new(node.at, message))
+        }
+    }
 }
 
 fn entry(key_at: Span, node: Node) -> Entry {
@@ -168,21 +217,10 @@ fn gpus(node: &mut Node) {
 
 fn volume(node: &mut Node) -> Result<(), Problem> {
     let at = node.at;
-    match &mut node.value {
-        Value::Str(spec) => {
-            let short = spec.len() <= 2;
-            let mount = mount::parse(spec).map_err(|message| Problem::new(at, message))?;
-            node.value = Value::Map(long_volume(&mount, short, at));
-        }
-        Value::Map(map) => {
-            if let Some(target) = map.get_mut("target")
-                && let Value::Str(path) = &mut target.node.value
-                && !path.is_empty()
-            {
-                *path = super::paths::clean(path);
-            }
-        }
-        _ => {}
+    if let Value::Str(spec) = &node.value {
+        let short = spec.len() <= 2;
+        let mount = mount::parse(spec).map_err(|message| Problem::new(at, message))?;
+        node.value = Value::Map(long_volume(&mount, short, at));
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ pub fn run(model: &Node, disabled: &Map) -> Checked<()> {
         }
         pass.cycles(services);
     }
+    pass.secrets();
     if pass.problems.is_empty() {
         Ok(())
     } else {
@@ -112,6 +113,20 @@ impl Pass<'_> {
         self.references(name, service);
         self.twice(name, service);
         self.develop(name, service);
+    }
+
+    /// A secret that is not external comes from somewhere.
+    fn secrets(&mut self) {
+        let secrets = self.model.get("secrets").and_then(Node::as_map);
+        for (name, entry) in secrets.into_iter().flatten() {
+            let says = |key: &str| entry.node.get(key).and_then(Node::as_str);
+            let external = entry.node.get("external").and_then(truth) == Some(true);
+            let source = says("file").or_else(|| says("environment"));
+            if !external && source.is_none_or(str::is_empty) {
+                let message = format!("secrets.{name}: neither `file` nor `environment` is set");
+                self.problems.push(Problem::new(entry.key_at, message));
+            }
+        }
     }
 
     fn build(&mut self, name: &str, service: &Node, build: &Node) {
@@ -269,7 +284,7 @@ impl Pass<'_> {
     fn twice(&mut self, name: &str, service: &Node) {
         let pairs: [Twice; 5] = [
             ("scale", &["deploy", "replicas"], whole),
-            ("cpus", &["deploy", "resources", "limits", "cpus"], milli),
+            ("cpus", &["deploy", "resources", "limits", "cpus"], cpus),
             (
                 "mem_limit",
                 &["deploy", "resources", "limits", "memory"],
@@ -287,18 +302,40 @@ impl Pass<'_> {
             ),
         ];
         for (key, other, read) in pairs {
-            let (Some(one), Some(two)) = (service.get(key), service.find(other)) else {
+            let Some(one) = service.get(key) else {
                 continue;
             };
-            let counts = |value: i64| key == "scale" || value != 0;
-            if let (Some(a), Some(b)) = (read(one), read(two))
-                && a != b
-                && counts(a)
-                && counts(b)
-            {
-                let message = format!("services.{name}: `{key}` and `{}` differ", other.join("."));
-                let problem = Problem::new(one.at, message).also(two.at, "the other");
+            // A part of `deploy:` that is there says something about each of its keys.
+            let (_, part) = other.split_last().unwrap_or((&"", &[]));
+            let Some(part) = service.find(part) else {
+                continue;
+            };
+            let two = service.find(other);
+            let differ = match (read(one), two) {
+                (Some(a), Some(two)) => read(two).is_some_and(|b| a != b),
+                (Some(_), None) => key != "scale",
+                (None, _) => false,
+            };
+            if differ && (key == "scale" || read(one) != Some(0)) {
+                let place = other.join(".");
+                let message = match two {
+                    Some(_) => format!("services.{name}: `{key}` and `{place}` differ"),
+                    None => format!(
+                        "services.{name}: `{key}` needs the same value in `{place}`, because that \
+                         section is there"
+                    ),
+                };
+                let at = two.unwrap_or(part).at;
+                let problem = Problem::new(one.at, message).also(at, "the other");
                 self.problems.push(problem);
+            }
+        }
+        for place in [&["scale"][..], &["deploy", "replicas"]] {
+            if let Some(node) = service.find(place)
+                && whole(node).is_some_and(|count| count < 0)
+            {
+                let message = format!("services.{name}.{}: must be 0 or more", place.join("."));
+                self.say(node, message);
             }
         }
         let replicas = service
@@ -396,13 +433,10 @@ fn whole(node: &Node) -> Option<i64> {
     node.scalar_text()?.parse().ok()
 }
 
-fn milli(node: &Node) -> Option<i64> {
-    let value: f64 = node.scalar_text()?.parse().ok()?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "compared to a millionth of a CPU"
-    )]
-    Some((value * 1e6).round() as i64)
+/// A number of CPUs in the 32 bits that Compose holds it in, as their bits.
+fn cpus(node: &Node) -> Option<i64> {
+    let value: f32 = node.scalar_text()?.parse().ok()?;
+    Some(i64::from(value.abs().to_bits()))
 }
 
 fn size(node: &Node) -> Option<i64> {

@@ -105,7 +105,10 @@ impl Parser<'_> {
             return Ok(());
         };
         let name = line[..separator].trim_end().to_owned();
-        name_is_valid(&name)?;
+        // Compose reads `=x` as the value of a variable without a name.
+        if !name.is_empty() {
+            name_is_valid(&name)?;
+        }
         self.at += separator + 1;
         let spaces = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
         self.at += spaces;
@@ -239,7 +242,7 @@ mod tests {
             parse("A=1\nB='x\n", BTreeMap::new(), &none).unwrap_err().0,
             2
         );
-        assert_eq!(parse("=1", BTreeMap::new(), &none).unwrap_err().0, 1);
+        assert_eq!(parse("a\n\n!=1", BTreeMap::new(), &none).unwrap_err().0, 3);
         assert_eq!(parse("A B=1", BTreeMap::new(), &none).unwrap_err().0, 1);
     }
 

@@ -180,6 +180,12 @@ fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Res
         let Some(path) = file.get("path").and_then(Node::as_str) else {
             continue;
         };
+        if let Some(required) = file.get("required")
+            && truth(required).is_none()
+        {
+            let message = format!("env file `{path}`: `required` must be a boolean");
+            return Err(Problem::new(required.at, message));
+        }
         let place = folder.join(path);
         if !place.exists() {
             if file
@@ -254,9 +260,15 @@ fn read_label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
     let mut labels = Map::new();
     for file in files.as_list().unwrap_or_default() {
         let Some(path) = file.as_str() else { continue };
+        // Labels of earlier files are variables in later ones.
+        let earlier = |name: &str| {
+            labels
+                .get(name)
+                .and_then(|entry: &Entry| entry.node.scalar_text())
+        };
         let text = text(&folder.join(path)).map_err(|message| Problem::new(file.at, message))?;
         let found =
-            dotenv::parse(&text, Variables::new(), &|_| None).map_err(|(line, message)| {
+            dotenv::parse(&text, Variables::new(), &earlier).map_err(|(line, message)| {
                 Problem::new(
                     file.at,
                     format!("label file `{path}` line {line}: {message}"),

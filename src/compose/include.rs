@@ -35,20 +35,29 @@ impl Loader {
         let mut included = scope.included.to_vec();
         included.push(path.to_owned());
         for item in &items {
-            let imported = self.included(item, scope, &included)?;
-            import(document, imported, item.at)?;
+            if let Some(imported) = self.included(item, scope, &included)? {
+                import(document, imported, item.at)?;
+            }
         }
         Ok(())
     }
 
-    fn included(&mut self, item: &Node, scope: Scope<'_>, included: &[PathBuf]) -> Checked<Node> {
+    fn included(
+        &mut self,
+        item: &Node,
+        scope: Scope<'_>,
+        included: &[PathBuf],
+    ) -> Checked<Option<Node>> {
         check(item, &mut self.warnings)?;
         let written = strings(match item.as_str() {
             Some(_) => Some(item),
             None => item.get("path"),
         });
         let Some((first, at)) = written.first().cloned() else {
-            return fail(item.at, "include: `path` is missing");
+            // Compose makes nothing of it.
+            let line = "include: an entry without `path` includes nothing";
+            warn(&mut self.warnings, line.to_owned());
+            return Ok(None);
         };
         if let Some((url, at)) = written.iter().find(|(path, _)| paths::is_remote(path)) {
             return Err(vec![remote(*at, "include", url)]);
@@ -103,7 +112,7 @@ impl Loader {
         })?;
         environment::resolve_bare(&mut model, &environment);
         environment::fill_configs(&mut model, &environment);
-        Ok(model)
+        Ok(Some(model))
     }
 
     /// Where the included project is.
@@ -148,9 +157,9 @@ struct Place {
 /// What an include may be. Keys it does not have are ignored by Compose; `warnings` name them.
 fn check(item: &Node, warnings: &mut Vec<String>) -> Checked<()> {
     let Some(map) = item.as_map() else {
-        return match item.as_str() {
-            Some(_) => Ok(()),
-            None => fail(
+        return match &item.value {
+            Value::Str(_) | Value::Null => Ok(()),
+            _ => fail(
                 item.at,
                 format!(
                     "include: must be a string or a mapping, not {}",

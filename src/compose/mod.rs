@@ -17,6 +17,7 @@ mod diagnose;
 mod discover;
 mod dotenv;
 mod environment;
+mod escapes;
 mod extends;
 mod images;
 mod include;
@@ -130,26 +131,31 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with the files, each with file, line, column and the line itself.
 pub fn load(options: &Options) -> Result<Loaded> {
+    let mut own = options.environment.clone();
+    own.insert("PWD".to_owned(), options.cwd.display().to_string());
+    // An env file may say which files to read, and the folder of those may have an env file too:
+    // the first one found wins.
+    let given = discover::given_env_files(&options.env_files, &options.cwd, &own)?;
+    let add = |own: &environment::Variables, folder: &std::path::Path| {
+        let files = match &given {
+            Some(files) => files.clone(),
+            None => discover::default_env_file(folder, &options.environment)?,
+        };
+        environment::with_files(own, &files).map_err(Error::user)
+    };
+    let place = discover::place(&options.files, options.project_dir.as_deref(), &options.cwd);
+    let own = add(&own, &place)?;
     let found = discover::run(
         &options.files,
         options.project_dir.as_deref(),
         &options.cwd,
-        &options.environment,
+        &own,
     )?;
-    let mut env_files = discover::env_files(
-        &options.env_files,
-        &found,
-        &options.cwd,
-        &options.environment,
-    )?;
-    let near = options.cwd.join(".env");
-    if !found.named && options.env_files.is_empty() && !env_files.contains(&near) && near.is_file()
-    {
-        env_files.push(near);
-    }
-    let mut own = options.environment.clone();
-    own.insert("PWD".to_owned(), options.cwd.display().to_string());
-    let mut environment = environment::with_files(&own, &env_files).map_err(Error::user)?;
+    let mut environment = if given.is_some() || found.folder == place {
+        own
+    } else {
+        add(&own, &found.folder)?
+    };
 
     let mut loader = Loader {
         sources: source::Sources::default(),
@@ -305,14 +311,20 @@ fn select(
         environment::env_files(model, environment, folder)?;
     }
     environment::label_files(model, folder)?;
+    // What takes no part must be right nevertheless.
+    let mut rest = Map::new();
     if !options.services.is_empty() {
+        render::check(model)?;
         profiles::enable(model, &mut disabled, &active, &options.services);
         environment::env_files(model, environment, folder)?;
         profiles::select(model, &disabled, &options.services)?;
     }
     if !options.all_resources {
-        profiles::drop_unused(model);
+        rest = profiles::drop_unused(model);
     }
+    let disabled = node::Entry::made(Node::mapping(disabled, source::Span::NOWHERE));
+    rest.insert("services".to_owned(), disabled);
+    render::check(&Node::mapping(rest, source::Span::NOWHERE))?;
     if !options.no_consistency && !options.keep_env_files {
         consistency::container_names(model)?;
     }

@@ -198,7 +198,7 @@ impl PartialEq for Node {
     }
 }
 
-/// The shortest decimal that reads back as `value`, with an exponent from 21 digits on, as Compose
+/// The shortest decimal that reads back as `value`, with an exponent from a million on, as Compose
 /// prints numbers it turns into text.
 pub fn float_text(value: f64) -> String {
     if value.is_nan() {
@@ -207,10 +207,10 @@ pub fn float_text(value: f64) -> String {
     if value.is_infinite() {
         return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    let magnitude = value.abs();
-    if magnitude != 0.0 && !(1e-4..1e21).contains(&magnitude) {
-        let text = format!("{value:e}");
-        let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let power: i32 = exponent.parse().unwrap_or_default();
+    if value != 0.0 && !(-4..6).contains(&power) {
         let (sign, exponent) = match exponent.strip_prefix('-') {
             Some(rest) => ('-', rest),
             None => ('+', exponent),

@@ -91,6 +91,16 @@ fn service(service: &mut Node, environment: &Variables) {
     if let Some(entry) = map.get_mut("environment") {
         environment::resolve(&mut entry.node, environment, true);
     }
+    if let Some(Value::List(mounts)) = map.get_mut("volumes").map(|entry| &mut entry.node.value) {
+        for mount in mounts {
+            if let Some(target) = mount.get_mut("target")
+                && let Value::Str(path) = &mut target.value
+                && !path.is_empty()
+            {
+                *path = super::paths::clean(path);
+            }
+        }
+    }
     dependencies(map);
 }
 

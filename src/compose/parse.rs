@@ -1,11 +1,13 @@
 //! YAML text to nodes with positions: aliases expanded, merge keys resolved, keys made unique.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 use indexmap::map::Entry as Slot;
 
 use super::diagnose::{Checked, Problem, fail};
+use super::escapes;
 use super::node::{Entry, Map, Mark, Node, Value};
 use super::scalar;
 use super::source::{FileId, Source, Span};
@@ -55,31 +57,72 @@ fn forbidden(byte: u8) -> bool {
 
 /// The documents of a file; an empty one is `None`.
 pub fn documents(source: &Source, file: FileId) -> Checked<Vec<Option<Node>>> {
+    let mut text = Cow::Borrowed(source.text.as_str());
+    let mut stand_in = None;
+    // Each turn mends one scalar.
+    for _ in 0..MOST_MENDED {
+        match attempt(&text, file, stand_in) {
+            Err((at, problems)) => match escapes::mend(&text, at) {
+                Some((mended, instead)) => {
+                    text = Cow::Owned(mended);
+                    stand_in = Some(instead);
+                }
+                None => return Err(problems),
+            },
+            Ok(documents) => return Ok(documents),
+        }
+    }
+    attempt(&text, file, stand_in).map_err(|(_, problems)| problems)
+}
+
+/// Most scalars of a file that are mended.
+const MOST_MENDED: usize = 64;
+
+/// Reads the text, or says where it went wrong and how.
+fn attempt(
+    text: &str,
+    file: FileId,
+    stand_in: Option<char>,
+) -> Result<Vec<Option<Node>>, (usize, Vec<Problem>)> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.block_nesting_limit = DEEPEST;
     options.flow_nesting_limit = DEEPEST;
     let mut builder = Builder {
         file,
+        stand_in,
         open: Vec::new(),
         anchors: HashMap::new(),
         aliased: 0,
         documents: Vec::new(),
         root: None,
     };
-    for next in Parser::new_from_str_with_options(&source.text, options) {
+    for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or_default();
-            vec![Problem::new(Span::new(file, at, at + 1), error.info())]
+            let problem = Problem::new(Span::new(file, at, at + 1), error.info());
+            (at, vec![problem])
         })?;
         let range = span.byte_range().unwrap_or_default();
-        builder.event(event, Span::new(file, range.start, range.end))?;
+        let at = Span::new(file, range.start, range.end);
+        if matches!(event, Event::Scalar(_, ScalarStyle::DoubleQuoted, ..))
+            && let Some((offset, message)) = text.get(range).and_then(escapes::wrong)
+        {
+            let at = at.range().start + offset;
+            let problem = Problem::new(Span::new(file, at, at + 2), message);
+            return Err((usize::MAX, vec![problem]));
+        }
+        builder
+            .event(event, at)
+            .map_err(|problems| (usize::MAX, problems))?;
     }
     Ok(builder.documents)
 }
 
 struct Builder {
     file: FileId,
+    /// What stands for a `'` that was escaped.
+    stand_in: Option<char>,
     open: Vec<Open>,
     /// Finished anchored nodes by id, with their weight.
     anchors: HashMap<usize, (Node, usize)>,
@@ -114,7 +157,10 @@ enum Key {
 impl Builder {
     fn event(&mut self, event: Event<'_>, at: Span) -> Checked<()> {
         match event {
-            Event::DocumentStart(..) => {
+            Event::DocumentStart(explicit, ..) => {
+                if !explicit && !self.documents.is_empty() {
+                    return fail(at, "a further document must start with `---`");
+                }
                 self.anchors.clear();
                 self.root = None;
             }
@@ -138,6 +184,12 @@ impl Builder {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain;
+                let text = match self.stand_in {
+                    Some(stand_in) if text.contains(stand_in) => {
+                        Cow::Owned(text.replace(stand_in, "'"))
+                    }
+                    _ => text,
+                };
                 let weight = 1 + text.len() / 64;
                 let mark = mark(tag.as_deref());
                 let merge = !quoted && tag.is_none() && text == "<<";

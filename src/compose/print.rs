@@ -25,9 +25,17 @@ pub enum Format {
 pub fn print(loaded: &Loaded, format: Format) -> Result<String> {
     let text = match format {
         Format::Json => {
+            if !loaded.raw {
+                no_ssh_paths(&loaded.tree)?;
+            }
             let sorted = sorted_top(&loaded.tree);
             let text = serde_json::to_string_pretty(&sorted);
-            escaped(text.explain(|| "cannot print the model")?)
+            let text = text.explain(|| "cannot print the model")?;
+            if text.contains(render::BARE) {
+                let error = Error::user("JSON has no numbers that are not finite");
+                return Err(error.hint("use `--format yaml`"));
+            }
+            escaped(text)
         }
         Format::Yaml if loaded.raw => yaml::write(&render::raw(&loaded.model, Form::Yaml)),
         Format::Yaml => match render::model(&loaded.model, Form::Yaml) {
@@ -43,6 +51,21 @@ pub fn print(loaded: &Loaded, format: Format) -> Result<String> {
     } else {
         text.replace('$', "$$")
     })
+}
+
+/// Docker Compose cannot print `build.ssh` with a path as JSON, so nobody's scripts may count on it.
+fn no_ssh_paths(tree: &Json) -> Result<()> {
+    for (name, service) in tree["services"].as_object().into_iter().flatten() {
+        let keys = service["build"]["ssh"].as_array().into_iter().flatten();
+        if let Some(key) = keys.filter_map(Json::as_str).find(|key| key.contains('=')) {
+            let message = format!(
+                "services.{name}.build.ssh: `{}` cannot be printed as JSON, as in Docker Compose",
+                key.escape_debug()
+            );
+            return Err(Error::user(message).hint("use `--format yaml`"));
+        }
+    }
+    Ok(())
 }
 
 /// The top level sorted by key, as the JSON output has it.
@@ -104,10 +127,20 @@ pub fn hash(loaded: &Loaded, wanted: &str) -> Result<Vec<(String, String)>> {
         if let Some(Json::Object(deploy)) = service.get_mut("deploy") {
             deploy.shift_remove("replicas");
         }
+        if let Some(Json::Array(files)) = service.get_mut("env_file") {
+            files.iter_mut().for_each(short_env_file);
+        }
         let digest = Digest::of(escaped(Json::Object(service).to_string()).as_bytes());
         hashes.push((name.to_owned(), digest.hex().to_owned()));
     }
     Ok(hashes)
+}
+
+/// A required env file is its path and nothing else.
+fn short_env_file(file: &mut Json) {
+    if file["required"] == Json::Bool(true) {
+        *file = file["path"].take();
+    }
 }
 
 /// A service with `platform:` where the order of keys has it: before the first of those that follow.

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::diagnose::{Checked, Problem};
 use super::environment::truth;
-use super::node::{Map, Node};
+use super::node::{Entry, Map, Node};
+use super::source::Span;
 
 /// Takes the services out of `model` whose profiles are not active, and returns them.
 pub fn disable(model: &mut Node, active: &[String]) -> Map {
@@ -106,14 +107,23 @@ pub fn select(model: &mut Node, disabled: &Map, wanted: &[String]) -> Checked<()
     Ok(())
 }
 
-/// Takes out networks, volumes, configs, secrets and models that no service uses.
-pub fn drop_unused(model: &mut Node) {
+/// Takes out networks, volumes, configs, secrets and models that no service uses, and returns them
+/// by section.
+pub fn drop_unused(model: &mut Node) -> Map {
+    let mut unused = Map::new();
     for section in ["networks", "volumes", "configs", "secrets", "models"] {
         let used = used(model, section);
-        if let Some(map) = model.get_mut(section).and_then(Node::as_map_mut) {
-            map.retain(|key, _| used.contains(key));
-        }
+        let Some(map) = model.get_mut(section).and_then(Node::as_map_mut) else {
+            continue;
+        };
+        let (kept, dropped) = std::mem::take(map)
+            .into_iter()
+            .partition(|(key, _)| used.contains(key));
+        *map = kept;
+        let dropped = Entry::made(Node::mapping(dropped, Span::NOWHERE));
+        unused.insert(section.to_owned(), dropped);
     }
+    unused
 }
 
 fn used(model: &Node, section: &str) -> BTreeSet<String> {
@@ -136,7 +146,7 @@ fn used(model: &Node, section: &str) -> BTreeSet<String> {
             .flatten()
         {
             let kind = item.get("type").and_then(Node::as_str);
-            if section == "volumes" && !matches!(kind, Some("volume" | "cluster")) {
+            if section == "volumes" && kind != Some("volume") {
                 continue;
             }
             if let Some(source) = item.get("source").and_then(Node::as_str) {

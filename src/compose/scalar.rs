@@ -37,7 +37,8 @@ pub fn number(text: &str) -> Option<Value> {
     // Only the decimal notation, so that neither `inf` nor hexadecimal floats become numbers.
     let decimal = is_decimal(&digits)
         .then(|| digits.parse::<f64>().ok())
-        .flatten()?;
+        .flatten()
+        .filter(|value| value.is_finite())?;
     Some(Value::Float(decimal))
 }
 
@@ -91,43 +92,67 @@ fn is_decimal(text: &str) -> bool {
     }
 }
 
-/// A date or time in one of YAML's notations, as RFC 3339.
+/// A date or time as RFC 3339: `2020-1-2`, `2020-1-2 3:4:5.6`, or with `T` and a zone. YAML has more
+/// notations; these are those that Compose reads.
 fn timestamp(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     if bytes.len() < 8 || bytes.get(4) != Some(&b'-') || !bytes[..4].iter().all(u8::is_ascii_digit)
     {
         return None;
     }
-    if let Ok(date) = jiff::fmt::strtime::parse("%Y-%m-%d", text).and_then(|t| t.to_date()) {
-        return (bytes.len() == 10).then(|| format!("{date}T00:00:00Z"));
+    let mut rest = text;
+    let year: i16 = take(&mut rest, 4)?;
+    let month: i8 = after(&mut rest, "-")?;
+    let day: i8 = after(&mut rest, "-")?;
+    let date = jiff::civil::Date::new(year, month, day).ok()?;
+    if rest.is_empty() {
+        return Some(format!("{date}T00:00:00Z"));
     }
-    let split = text.find(['T', 't', ' '])?;
-    let (date, rest) = text.split_at(split);
-    let rest = rest[1..].trim_start();
-    let (time, zone) = match rest.find(['Z', '+', '-']) {
-        Some(at) => (rest[..at].trim_end(), &rest[at..]),
-        None => (rest, "Z"),
-    };
-    let date: jiff::civil::Date = jiff::fmt::strtime::parse("%Y-%m-%d", date)
-        .and_then(|t| t.to_date())
-        .ok()?;
-    let time: jiff::civil::Time = jiff::fmt::strtime::parse("%H:%M:%S%.f", time)
-        .and_then(|t| t.to_time())
-        .ok()?;
-    let zone = match zone {
-        "Z" => "Z".to_owned(),
-        zone => offset(zone)?,
+    let spaced = rest.starts_with(' ');
+    rest = rest.strip_prefix(['T', 't', ' '])?;
+    let hour: i8 = take(&mut rest, 2)?;
+    let minute: i8 = after(&mut rest, ":")?;
+    let second: i8 = after(&mut rest, ":")?;
+    let nanos = fraction(&mut rest)?;
+    let time = jiff::civil::Time::new(hour, minute, second, nanos).ok()?;
+    let zone = match (spaced, rest) {
+        (true, "") | (false, "Z") => "Z".to_owned(),
+        (false, zone) => offset(zone)?,
+        _ => return None,
     };
     Some(format!("{}{zone}", date.to_datetime(time)))
 }
 
-/// `+1`, `+01`, `+01:30` as `+01:30`.
+/// The number `text` starts with, of up to `digits` digits.
+fn take<T: std::str::FromStr>(text: &mut &str, digits: usize) -> Option<T> {
+    let found = text.bytes().take(digits).take_while(u8::is_ascii_digit);
+    let (number, rest) = text.split_at(found.count());
+    *text = rest;
+    number.parse().ok()
+}
+
+fn after<T: std::str::FromStr>(text: &mut &str, separator: &str) -> Option<T> {
+    *text = text.strip_prefix(separator)?;
+    take(text, 2)
+}
+
+/// Nanoseconds of `.5`; none of nothing.
+fn fraction(text: &mut &str) -> Option<i32> {
+    let Some(rest) = text.strip_prefix('.') else {
+        return Some(0);
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, rest) = rest.split_at(digits);
+    *text = rest;
+    format!("{number:0<9}").get(..9)?.parse().ok()
+}
+
+/// `+01:30`, as it is.
 fn offset(zone: &str) -> Option<String> {
-    let (sign, rest) = zone.split_at(1);
-    let (hours, minutes) = rest.split_once(':').unwrap_or((rest, "00"));
-    let hours: u8 = hours.parse().ok()?;
-    let minutes: u8 = minutes.parse().ok()?;
-    Some(format!("{sign}{hours:02}:{minutes:02}"))
+    let mut rest = zone.strip_prefix(['+', '-'])?;
+    let hours: u8 = take(&mut rest, 2)?;
+    let minutes: u8 = after(&mut rest, ":")?;
+    (zone.len() == 6 && rest.is_empty() && hours < 24 && minutes < 60).then(|| zone.to_owned())
 }
 
 #[cfg(test)]
@@ -168,6 +193,20 @@ mod tests {
             shown("2001-12-14t21:59:43.10-05:00"),
             "Time(\"2001-12-14T21:59:43.1-05:00\")"
         );
-        assert_eq!(shown("2020-13-02"), "Str(\"2020-13-02\")");
+        assert_eq!(
+            shown("2020-1-2 3:04:05.25"),
+            "Time(\"2020-01-02T03:04:05.25Z\")"
+        );
+        for text in [
+            "2020-13-02",
+            "2020-02-30",
+            "2001-12-14 21:59:43.10 -5",
+            "2020-01-02T03:04:05",
+            "2020-01-02 03:04:05Z",
+            "2020-01-02T03:04",
+            "2020-1-2x",
+        ] {
+            assert_eq!(shown(text), format!("Str({text:?})"));
+        }
     }
 }

@@ -1,59 +1,94 @@
 //! Splitting of `command: a "b c"` into words, as the library Compose uses does it.
 
-/// The words of `text`. As Compose does it, an unquoted `;`, `&`, `|`, `<`, `>`, `(` or `)` ends
-/// the command, and what follows is lost: the second value is true then.
+/// The words of `text`. As Compose does it, an unquoted `;`, `&`, `|`, `<` or `>` ends the command,
+/// and what follows is lost: the second value is true then.
 pub fn split(text: &str) -> Result<(Vec<String>, bool), String> {
     let mut words = Vec::new();
     let mut word = String::new();
-    let (mut escaped, mut double, mut single, mut started) = (false, false, false, false);
+    let mut started = false;
+    let mut cut = false;
+    let mut open = Open::default();
     for c in text.chars() {
-        if escaped {
-            // Inside double quotes a backslash keeps its meaning before other characters.
-            if double && !matches!(c, '"' | '\\' | '$' | '`') && c == '\n' {
-                escaped = false;
-                continue;
-            }
-            word.push(if c == 't' && double { '\t' } else { c });
-            escaped = false;
+        if open.escaped {
+            // These two mean the same inside and outside of quotes.
+            word.push(match c {
+                't' => '\t',
+                'n' => '\n',
+                c => c,
+            });
+            open.escaped = false;
             started = true;
             continue;
         }
         match c {
-            '\\' if !single => escaped = true,
-            '"' if !single => {
-                double = !double;
-                started = true;
+            '\\' if !open.single => {
+                open.escaped = true;
+                continue;
             }
-            '\'' if !double => {
-                single = !single;
-                started = true;
-            }
-            _ if single || double => word.push(c),
             ' ' | '\t' | '\r' | '\n' => {
-                if started {
+                if open.any() {
+                    word.push(c);
+                } else if started {
                     words.push(std::mem::take(&mut word));
                     started = false;
                 }
+                continue;
             }
-            ';' | '&' | '|' | '<' | '>' | '(' | ')' => {
-                if started {
-                    words.push(word);
+            '`' if !open.single && !open.double && !open.dollar => open.back = !open.back,
+            ')' if !open.single && !open.double && !open.back => open.dollar = !open.dollar,
+            '(' if !open.single && !open.double && !open.back => {
+                if open.dollar || !word.ends_with('$') {
+                    return Err(format!("{text:?} has a `(` outside of quotes"));
                 }
-                return Ok((words, true));
+                open.dollar = true;
             }
-            _ => {
-                word.push(c);
+            '"' if !open.single && !open.dollar => {
+                open.double = !open.double;
                 started = true;
+                continue;
             }
+            '\'' if !open.double && !open.dollar => {
+                open.single = !open.single;
+                started = true;
+                continue;
+            }
+            ';' | '&' | '|' | '<' | '>' if !open.any() => {
+                // `2>file`: the number belongs to what is lost.
+                if c == '>' && word.starts_with(|c: char| c.is_ascii_digit()) {
+                    started = false;
+                }
+                cut = true;
+                break;
+            }
+            _ => {}
         }
+        started = true;
+        word.push(c);
     }
     if started {
         words.push(word);
     }
-    if escaped || single || double {
+    if open.escaped || open.any() {
         return Err(format!("{text:?} does not close its quotes"));
     }
-    Ok((words, false))
+    Ok((words, cut))
+}
+
+/// What is open where the reader stands.
+#[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each kind of quote")]
+struct Open {
+    escaped: bool,
+    single: bool,
+    double: bool,
+    back: bool,
+    dollar: bool,
+}
+
+impl Open {
+    fn any(&self) -> bool {
+        self.single || self.double || self.back || self.dollar
+    }
 }
 
 #[cfg(test)]
@@ -69,11 +104,18 @@ mod tests {
         assert_eq!(words("a  'b c' \"d e\" f\\ g"), ["a", "b c", "d e", "f g"]);
         assert_eq!(words("'' \"\""), ["", ""]);
         assert_eq!(words("a'b'c"), ["abc"]);
-        assert!(split("a 'b").is_err());
+        assert_eq!(
+            words("\"a\\\nb\" $(c d) `e f`"),
+            ["a\nb", "$(c d)", "`e f`"]
+        );
+        for text in ["a 'b", "a (b)", "a)", "a\\"] {
+            assert!(split(text).is_err(), "{text}");
+        }
     }
 
     #[test]
     fn an_operator_ends_the_command() {
         assert_eq!(split("a; b").unwrap(), (vec!["a".to_owned()], true));
+        assert_eq!(split("a 2>b").unwrap(), (vec!["a".to_owned()], true));
     }
 }

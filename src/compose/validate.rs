@@ -73,6 +73,12 @@ fn each(model: &Node, section: &str, mut check: impl FnMut(&str, &Node)) {
 
 /// An external resource has a name and nothing else of its own.
 fn external(path: &str, node: &Node, problems: &mut Vec<Problem>) {
+    if let Some(external) = node.get("external")
+        && external.as_str().is_some()
+    {
+        let message = format!("{path}.external: must be a boolean, not a string");
+        problems.push(Problem::new(external.at, message));
+    }
     if node.get("external").and_then(Node::as_bool) != Some(true) {
         return;
     }

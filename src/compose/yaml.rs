@@ -3,6 +3,7 @@
 use serde_json::{Number, Value as Json};
 
 use super::node::Value;
+use super::render::BARE;
 use super::scalar;
 
 /// `value` as a block document.
@@ -83,7 +84,10 @@ fn inline(value: &Json, indent: usize, out: &mut String) {
         Json::Null => out.push_str("null"),
         Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
         Json::Number(number) => out.push_str(&shortest(number)),
-        Json::String(value) => text(value, false, indent, out),
+        Json::String(value) => match value.strip_prefix(BARE) {
+            Some(bare) => out.push_str(bare),
+            None => text(value, false, indent, out),
+        },
         Json::Array(_) => out.push_str("[]"),
         Json::Object(_) => out.push_str("{}"),
     }
@@ -118,7 +122,7 @@ fn text(value: &str, key: bool, indent: usize, out: &mut String) {
     if value.contains('\n') && !key && shape.literal {
         return literal(value, indent, out);
     }
-    let means_text = matches!(scalar::plain(value), Value::Str(_)) && value != "<<";
+    let means_text = matches!(scalar::plain(value), Value::Str(_));
     let wants_plain = means_text && !is_old_bool(value) && !is_base_60(value);
     if value.contains('\n') || !wants_plain {
         double(value, out);
@@ -198,13 +202,13 @@ fn shape(value: &str) -> Shape {
             _ => false,
         };
         match c {
-            '\n' | '\u{85}' | '\u{2028}' | '\u{2029}' => {
+            '\n' | '\u{2028}' | '\u{2029}' => {
                 breaks = true;
                 space_then_break |= at > 0 && chars[at - 1] == ' ';
             }
             ' ' => break_then_space |= at > 0 && chars[at - 1] == '\n',
             '\t' => tabs = true,
-            c if c.is_control() || c == '\u{feff}' => special = true,
+            c if !printable(c) => special = true,
             _ => {}
         }
     }
@@ -216,6 +220,12 @@ fn shape(value: &str) -> Shape {
         single: !special && !tabs && !space_then_break && !break_then_space,
         literal: !special && !trailing_space && !space_then_break,
     }
+}
+
+/// What the library Compose writes YAML with takes for printable: nothing beyond 16 bits.
+fn printable(c: char) -> bool {
+    matches!(c, '\n' | ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
+        && c != '\u{feff}'
 }
 
 fn literal(value: &str, indent: usize, out: &mut String) {
@@ -250,15 +260,20 @@ fn double(value: &str, out: &mut String) {
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
             '\0' => out.push_str("\\0"),
+            '\u{7}' => out.push_str("\\a"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{b}' => out.push_str("\\v"),
+            '\u{c}' => out.push_str("\\f"),
             '\u{1b}' => out.push_str("\\e"),
             '\u{85}' => out.push_str("\\N"),
             '\u{2028}' => out.push_str("\\L"),
             '\u{2029}' => out.push_str("\\P"),
-            c if c.is_control() || c == '\u{feff}' => {
+            c if !printable(c) => {
                 // Writing to a String cannot fail.
                 let _ = match u32::from(c) {
                     code @ 0..=0xff => write!(out, "\\x{code:02X}"),
-                    code => write!(out, "\\u{code:04X}"),
+                    code @ 0..=0xffff => write!(out, "\\u{code:04X}"),
+                    code => write!(out, "\\U{code:08X}"),
                 };
             }
             c => out.push(c),

@@ -36,7 +36,7 @@ fn fields(node: &mut Node, fields: &[Field], top: bool) {
 
 fn visit(node: &mut Node, kind: &Type, named: bool) {
     match kind {
-        Type::Object(keys) => fields(node, keys, false),
+        Type::Object(keys) | Type::Bare(keys) => fields(node, keys, false),
         Type::List(kind) => {
             if let Value::List(items) = &mut node.value {
                 for item in items {
@@ -54,7 +54,9 @@ fn visit(node: &mut Node, kind: &Type, named: bool) {
                 }
             }
         }
-        Type::Pairs | Type::Variables | Type::Hosts | Type::Ssh | Type::Options => collect(node),
+        Type::Pairs | Type::Words | Type::Variables | Type::Hosts | Type::Ssh | Type::Options => {
+            collect(node);
+        }
         _ => {}
     }
 }

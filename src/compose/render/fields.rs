@@ -1,6 +1,6 @@
 //! Every key of the model with its type, in the order Compose prints them.
 
-use super::Keep::{Always, Both, Full, Object as Empty, OnlyYaml, Written};
+use super::Keep::{Always, Both, Full, Object as Empty, OnlyYaml, Written, YamlZero};
 use super::{Field, Type};
 
 use Type::{
@@ -10,7 +10,7 @@ use Type::{
 
 pub const TOP: &[Field] = &[
     Field("name", Text, Full),
-    Field("services", Map(&Object(SERVICE)), Always),
+    Field("services", Map(&Object(SERVICE)), Both),
     Field("networks", Filled(&Object(NETWORK)), Full),
     Field("volumes", Filled(&Object(VOLUME)), Full),
     Field("secrets", Filled(&Object(FILE_OBJECT)), Full),
@@ -58,8 +58,8 @@ pub const SERVICE: &[Field] = &[
     Field("extends", Object(EXTENDS), Written),
     Field("external_links", Texts, Full),
     Field("extra_hosts", Hosts, Full),
-    Field("group_add", Texts, Full),
-    Field("gpus", List(&Object(DEVICE_REQUEST)), Full),
+    Field("group_add", Type::Groups, Full),
+    Field("gpus", List(&Type::Bare(DEVICE_REQUEST)), Full),
     Field("hostname", Text, Full),
     Field("healthcheck", Object(HEALTHCHECK), Written),
     Field("image", Text, Full),
@@ -96,7 +96,7 @@ pub const SERVICE: &[Field] = &[
     Field("stdin_open", Bool, Full),
     Field("stop_grace_period", Duration, Written),
     Field("stop_signal", Text, Full),
-    Field("storage_opt", Pairs, Full),
+    Field("storage_opt", Type::Words, Full),
     Field("sysctls", Pairs, Full),
     Field("tmpfs", Texts, Full),
     Field("tty", Bool, Full),
@@ -140,15 +140,18 @@ const BUILD: &[Field] = &[
 ];
 
 const BLKIO: &[Field] = &[
-    Field("weight", Int, Full),
+    Field("weight", Type::Whole, Full),
     Field("weight_device", List(&Object(BLKIO_WEIGHT)), Full),
     Field("device_read_bps", List(&Object(BLKIO_RATE)), Full),
     Field("device_read_iops", List(&Object(BLKIO_RATE)), Full),
     Field("device_write_bps", List(&Object(BLKIO_RATE)), Full),
     Field("device_write_iops", List(&Object(BLKIO_RATE)), Full),
 ];
-const BLKIO_WEIGHT: &[Field] = &[Field("path", Text, Full), Field("weight", Int, Full)];
-const BLKIO_RATE: &[Field] = &[Field("path", Text, Full), Field("rate", Bytes, Full)];
+const BLKIO_WEIGHT: &[Field] = &[
+    Field("path", Text, Both),
+    Field("weight", Type::Whole, Both),
+];
+const BLKIO_RATE: &[Field] = &[Field("path", Text, Both), Field("rate", Bytes, Both)];
 
 const CREDENTIAL_SPEC: &[Field] = &[
     Field("config", Text, Full),
@@ -189,7 +192,7 @@ const RESOURCE: &[Field] = &[
     Field("cpus", Float, Full),
     Field("memory", Bytes, Full),
     Field("pids", Int, Full),
-    Field("devices", List(&Object(DEVICE_REQUEST)), Full),
+    Field("devices", List(&Type::Bare(DEVICE_REQUEST)), Full),
     Field("generic_resources", List(&Object(GENERIC)), Full),
 ];
 const GENERIC: &[Field] = &[Field("discrete_resource_spec", Object(DISCRETE), Written)];
@@ -302,7 +305,10 @@ const MOUNT_VOLUME: &[Field] = &[
     Field("nocopy", Bool, Full),
     Field("subpath", Text, Full),
 ];
-const MOUNT_TMPFS: &[Field] = &[Field("size", Bytes, Full), Field("mode", Int, Full)];
+const MOUNT_TMPFS: &[Field] = &[
+    Field("size", Bytes, Full),
+    Field("mode", Type::Natural, Full),
+];
 const MOUNT_IMAGE: &[Field] = &[Field("subpath", Text, Full)];
 
 const HOOK: &[Field] = &[
@@ -314,9 +320,8 @@ const HOOK: &[Field] = &[
 ];
 
 pub const ULIMIT: &[Field] = &[
-    Field("single", Int, Full),
-    Field("soft", Int, Full),
-    Field("hard", Int, Full),
+    Field("soft", Type::Whole, YamlZero),
+    Field("hard", Type::Whole, YamlZero),
 ];
 
 const DEVELOP: &[Field] = &[Field("watch", List(&Object(WATCH)), Full)];
@@ -344,7 +349,7 @@ const NETWORK: &[Field] = &[
 ];
 const IPAM: &[Field] = &[
     Field("driver", Text, Full),
-    Field("config", List(&Object(POOL)), Full),
+    Field("config", List(&Type::Bare(POOL)), Full),
 ];
 const POOL: &[Field] = &[
     Field("subnet", Text, Full),
@@ -369,7 +374,7 @@ const FILE_OBJECT: &[Field] = &[
     Field("external", Bool, Full),
     Field("labels", Pairs, Full),
     Field("driver", Text, Full),
-    Field("driver_opts", Pairs, Full),
+    Field("driver_opts", Type::Words, Full),
     Field("template_driver", Text, Full),
 ];
 

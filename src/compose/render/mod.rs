@@ -13,9 +13,7 @@ use serde_json::{Map as Object, Value as Json};
 
 use super::diagnose::{Checked, Problem};
 use super::node::{Map, Node, Value};
-use super::path::Path;
 use super::source::Span;
-use super::unique;
 use apart::EXTENSIONS;
 pub use apart::set_apart;
 use fields::TOP;
@@ -42,9 +40,15 @@ enum Keep {
     Object,
     /// Always in both forms.
     Both,
+    /// When it is not zero, and always in YAML.
+    YamlZero,
     /// When it is not empty, and only in YAML.
     OnlyYaml,
 }
+
+/// Before text that YAML writes without quotes though it looks like a string here: dates, numbers
+/// that are not finite. A character that is none, kept by Unicode for use inside of programs.
+pub const BARE: char = '\u{fdd0}';
 
 /// The type of a value.
 enum Type {
@@ -54,6 +58,10 @@ enum Type {
     Bool,
     /// A whole number.
     Int,
+    /// A whole number that is written as one, not as text.
+    Whole,
+    /// A whole number from 0 on that is written as a number; fractions are cut.
+    Natural,
     /// A number of 32 bits.
     Float,
     /// Bytes, printed as text.
@@ -66,6 +74,10 @@ enum Type {
     Pairs,
     /// `k: v`, values as text, none as `null`.
     Variables,
+    /// `k: v`, values that are text or whole numbers.
+    Words,
+    /// Texts and whole numbers.
+    Groups,
     /// A command's words.
     Command,
     /// `healthcheck.test`.
@@ -84,6 +96,8 @@ enum Type {
     Options,
     /// Keys of its own.
     Object(&'static [Field]),
+    /// The same, without extensions in YAML either.
+    Bare(&'static [Field]),
     /// A list.
     List(&'static Type),
     /// A mapping with free keys, whose values may be missing.
@@ -112,6 +126,11 @@ pub fn model(model: &Node, form: Form) -> Checked<Json> {
     }
 }
 
+/// Checks the types of every value and prints nothing.
+pub fn check(model: &Node) -> Checked<()> {
+    self::model(model, Form::Json).map(drop)
+}
+
 /// Whether a service's `key` is printed after its `other`.
 pub fn follows(key: &str, other: &str) -> bool {
     let place = |key: &str| fields::SERVICE.iter().position(|field| field.0 == key);
@@ -120,35 +139,39 @@ pub fn follows(key: &str, other: &str) -> bool {
 
 /// A tree as it is, keys sorted: what Compose prints when variables are not replaced.
 pub fn raw(node: &Node, form: Form) -> Json {
-    raw_at(node, form, &Path::ROOT)
-}
-
-fn raw_at(node: &Node, form: Form, path: &Path<'_>) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
         Value::Int(value) => (*value).into(),
         Value::Big(value) => (*value).into(),
+        Value::Float(value) if !value.is_finite() => {
+            Json::String(format!("{BARE}{}", dotted(*value)))
+        }
         // YAML tells `1.0` from `1` by its exponent only, JSON not at all.
         Value::Float(value) if form == Form::Json => value::number(*value),
         Value::Float(value) => Json::from(*value),
+        Value::Time(text) if form == Form::Yaml => Json::String(format!("{BARE}{text}")),
         Value::Time(text) | Value::Str(text) => Json::String(text.clone()),
-        // A list whose items were told apart is no list at all when nothing is left of it.
-        Value::List(items)
-            if form == Form::Json && items.is_empty() && path.with(unique::applies) =>
-        {
-            Json::Null
-        }
-        Value::List(items) => {
-            let item = |item| raw_at(item, form, &path.item());
-            Json::Array(items.iter().map(item).collect())
-        }
+        // To Compose an empty list is none.
+        Value::List(items) if form == Form::Json && items.is_empty() => Json::Null,
+        Value::List(items) => Json::Array(items.iter().map(|item| raw(item, form)).collect()),
         Value::Map(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
             order::sort(&mut keys, form);
-            let entry = |key: &String| (key.clone(), raw_at(&map[key].node, form, &path.key(key)));
+            let entry = |key: &String| (key.clone(), raw(&map[key].node, form));
             Json::Object(keys.into_iter().map(entry).collect())
         }
+    }
+}
+
+/// A number that is not finite, as YAML has it.
+fn dotted(value: f64) -> &'static str {
+    if value.is_nan() {
+        ".nan"
+    } else if value > 0.0 {
+        ".inf"
+    } else {
+        "-.inf"
     }
 }
 
@@ -181,12 +204,19 @@ impl Pass {
             let json = self.form == Form::Json;
             let value = match (keep, value) {
                 (Keep::OnlyYaml, _) if json => None,
+                (Keep::Full, Some(Json::String(text)))
+                    if text == "0s" && matches!(kind, Type::Duration) =>
+                {
+                    None
+                }
                 (Keep::Full | Keep::OnlyYaml, Some(value)) => (!is_empty(&value)).then_some(value),
                 (Keep::Object, Some(value)) => (json || !is_empty(&value)).then_some(value),
+                (Keep::Both, Some(Json::Null) | None) => Some(zero(kind)),
                 (_, Some(value)) => Some(value),
                 (Keep::Object, None) if json => Some(self.nothing(kind, path)),
                 (Keep::Always, None) if json => Some(Json::Null),
-                (Keep::Both, None) => Some(Json::Bool(false)),
+                (Keep::YamlZero, value) if !json => Some(value.unwrap_or_else(|| zero(kind))),
+                (Keep::YamlZero, value) => value.filter(|value| !is_empty(value)),
                 (_, None) => None,
             };
             if let Some(value) = value {
@@ -231,21 +261,43 @@ impl Pass {
     fn value(&mut self, node: &Node, kind: &Type, path: &mut Vec<String>) -> Option<Json> {
         let result = match kind {
             Type::Object(fields) => return Some(self.nested(node, fields, path)),
+            Type::Bare(fields) => return Some(Json::Object(self.object(node, fields, path))),
             Type::List(kind) => return Some(self.list(node, kind, path)),
             Type::Map(kind) => return Some(self.map(node, kind, false, path)),
             Type::Filled(kind) => return Some(self.map(node, kind, true, path)),
-            Type::Ulimit if node.as_map().is_some() => {
-                return Some(self.nested(node, fields::ULIMIT, path));
-            }
+            Type::Ulimit => return self.ulimit(node, path),
             kind => value::scalar(node, kind),
         };
         match result {
+            Ok(Json::Array(items)) if matches!(kind, Type::Ssh) && self.form == Form::Yaml => {
+                let keys = items.iter().filter_map(Json::as_str);
+                Some(
+                    keys.map(|key| Json::from(key.replacen('=', ": ", 1)))
+                        .collect(),
+                )
+            }
             Ok(Json::Object(map)) => {
                 let mut entries: Vec<(String, Json)> = map.into_iter().collect();
                 order::sort_entries(&mut entries, self.form);
                 Some(Json::Object(entries.into_iter().collect()))
             }
             Ok(value) => Some(value),
+            Err(message) => {
+                let message = format!("{}: {message}", path.join("."));
+                self.problems.push(Problem::new(node.at, message));
+                None
+            }
+        }
+    }
+
+    /// One limit, or a pair; none at all is a pair of zeros, which JSON leaves out.
+    fn ulimit(&mut self, node: &Node, path: &mut Vec<String>) -> Option<Json> {
+        if node.as_map().is_some() {
+            return Some(Json::Object(self.object(node, fields::ULIMIT, path)));
+        }
+        match value::scalar(node, &Type::Whole) {
+            Ok(limit) if limit == 0 => Some(self.set_apart(&Type::Ulimit)),
+            Ok(limit) => Some(limit),
             Err(message) => {
                 let message = format!("{}: {message}", path.join("."));
                 self.problems.push(Problem::new(node.at, message));
@@ -297,6 +349,17 @@ impl Pass {
             }
         }
         Json::Object(object)
+    }
+}
+
+/// What a key that is always printed has when it was not written.
+fn zero(kind: &Type) -> Json {
+    match kind {
+        Type::Text => Json::from(""),
+        Type::Map(_) => Json::Object(Object::new()),
+        Type::Bytes => Json::from("0"),
+        Type::Int | Type::Whole => Json::from(0),
+        _ => Json::Bool(false),
     }
 }
 

@@ -15,7 +15,16 @@ pub fn scalar(node: &Node, kind: &Type) -> Result<Json, String> {
     match kind {
         Type::Text => text(node).map(Json::String),
         Type::Bool => cast(node, cast::Type::Bool),
-        Type::Int | Type::Ulimit => cast(node, cast::Type::Int),
+        Type::Int => cast(node, cast::Type::Int),
+        Type::Natural => match &node.value {
+            Value::Int(value) if *value >= 0 => Ok(Json::from(*value)),
+            Value::Float(value) if *value >= 0.0 && value.is_finite() => Ok(number(value.trunc())),
+            _ => Err(format!("must be a number from 0 on, not {}", node.kind())),
+        },
+        Type::Whole | Type::Ulimit => match &node.value {
+            Value::Int(value) => Ok(Json::from(*value)),
+            _ => Err(format!("must be a whole number, not {}", node.kind())),
+        },
         Type::Float => float(node),
         Type::Bytes => bytes(node),
         Type::Duration => {
@@ -23,6 +32,17 @@ pub fn scalar(node: &Node, kind: &Type) -> Result<Json, String> {
             Ok(Json::String(units::duration_text(nanoseconds)))
         }
         Type::Texts => texts(node).map(|items| items.into_iter().map(Json::String).collect()),
+        Type::Words => words(node),
+        Type::Groups => {
+            let items = node.as_list().unwrap_or_default();
+            match items
+                .iter()
+                .find(|item| matches!(item.value, Value::Float(_)))
+            {
+                Some(_) => Err("a group is a name or a whole number".to_owned()),
+                None => Ok(texts(node)?.into()),
+            }
+        }
         Type::Pairs => Ok(pairs(node)?
             .into_iter()
             .map(|(key, value)| (key, Json::String(value.unwrap_or_default())))
@@ -54,7 +74,7 @@ pub fn scalar(node: &Node, kind: &Type) -> Result<Json, String> {
                 .collect::<Result<_, String>>()
                 .map(Json::Object)
         }
-        Type::Object(_) | Type::List(_) | Type::Map(_) | Type::Filled(_) => {
+        Type::Object(_) | Type::Bare(_) | Type::List(_) | Type::Map(_) | Type::Filled(_) => {
             Err("must be a single value".to_owned())
         }
     }
@@ -145,6 +165,24 @@ fn pairs(node: &Node) -> Result<BTreeMap<String, Option<String>>, String> {
             .collect(),
         _ => Err(format!("must be a mapping or a list, not {}", node.kind())),
     }
+}
+
+/// Values that are text already.
+fn words(node: &Node) -> Result<Json, String> {
+    let map = node.as_map().ok_or("must be a mapping")?;
+    map.iter()
+        .map(|(key, entry)| match &entry.node.value {
+            Value::Str(text) => Ok((key.clone(), Json::from(text.as_str()))),
+            Value::Int(number) => Ok((key.clone(), Json::from(number.to_string()))),
+            Value::Null => Ok((key.clone(), Json::from(""))),
+            _ => Err(format!(
+                "`{}` must be a string, not {}; put it in quotes",
+                key.escape_debug(),
+                entry.node.kind()
+            )),
+        })
+        .collect::<Result<_, String>>()
+        .map(Json::Object)
 }
 
 fn command(node: &Node) -> Result<Json, String> {
