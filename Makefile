@@ -27,6 +27,9 @@ bench: ## how fast, compared with docker compose
 fuzz: ## the Compose loader against input made to break it, for a minute
 	scripts/fuzz.sh 60
 
+bench-ship: ## bringing images to hosts, compared with other ways
+	scripts/bench-ship.sh
+
 fmt: ## format Rust and Lua
 	cargo fmt
 	scripts/lua.sh fmt
@@ -36,4 +39,4 @@ lint: ## what .ci/run checks besides the tests
 	cargo clippy --all-targets --locked -- --deny warnings
 	scripts/lua.sh check
 
-.PHONY: help build install test demo demo-down bench fuzz fmt lint
+.PHONY: help build install test demo demo-down bench bench-ship fuzz fmt lint
