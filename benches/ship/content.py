@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import subprocess
 
 MB = 1_000_000
@@ -54,17 +53,12 @@ def image(tag, folder, base=None):
     dockerfile = f"FROM {base or 'scratch'}\nCOPY . /{tag.split(':')[0]}/\n"
     if base is None:
         dockerfile += 'CMD ["/none"]\n'
-    command = ["docker", "build", "--quiet", "--tag", tag, "--file", "-", str(folder)]
-    environment = dict(os.environ, DOCKER_BUILDKIT="0")
-    # The classic builder reads its Dockerfile from standard input only beside a context of files.
     path = pathlib.Path(f"{folder}.Dockerfile")
     path.write_text(dockerfile)
-    command[command.index("-")] = str(path)
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+    command = ["docker", "build", "--quiet", "--tag", tag, "--file", str(path), str(folder)]
+    # The classic builder is everywhere, and makes one layer of one COPY.
+    environment = dict(os.environ, DOCKER_BUILDKIT="0")
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"cannot build {tag}: {done.stderr}")
 
-
-def copy(folder, to):
-    """A copy with the same times."""
-    shutil.rmtree(to, ignore_errors=True)
-    shutil.copytree(folder, to, symlinks=True)
-    return to
