@@ -187,6 +187,7 @@ impl Feeder<'_> {
             return Ok(true);
         }
         let ready = Instant::now();
+        let packed = bytes.len() as u64;
         let packet = Packet {
             bytes,
             done: self.done,
@@ -197,6 +198,7 @@ impl Feeder<'_> {
         let taken = Instant::now();
         let spent = Spent {
             bytes: self.done.saturating_sub(self.reported),
+            packed,
             packing: ready - self.since,
             waiting: taken - ready,
         };

@@ -10,9 +10,18 @@ use zstd::stream::write::Encoder;
 use super::answer::Packing;
 
 /// zstd's levels, from "the link is faster than this machine" to "bytes are precious".
-const ZSTD: &[i32] = &[-5, -1, 1, 3, 6, 9];
+const ZSTD: Levels = Levels {
+    all: &[-5, -1, 1, 3, 6, 9],
+    thin: 4,
+};
 /// gzip's levels; 0 does not compress.
-const GZIP: &[i32] = &[0, 1, 6];
+const GZIP: Levels = Levels {
+    all: &[0, 1, 6],
+    thin: 2,
+};
+/// A link that takes fewer bytes a second than this is thin: any machine packs faster, so bytes
+/// are what counts. 100 Mbit/s.
+const THIN: u64 = 12_500_000;
 /// Where in its list a stream starts, and where one starts that is so short that packing it hard
 /// takes no time.
 const ZSTD_START: (usize, usize) = (1, 4);
@@ -40,11 +49,11 @@ impl Packer {
         let start = |(long, short)| if size > SHORT { long } else { short };
         Ok(match packing {
             Packing::Zstd => {
-                let level = Level::new(ZSTD, start(ZSTD_START));
+                let level = Level::new(&ZSTD, start(ZSTD_START));
                 Self::Zstd(Encoder::new(Vec::new(), level.get())?, level)
             }
             Packing::Gzip => {
-                let level = Level::new(GZIP, start(GZIP_START));
+                let level = Level::new(&GZIP, start(GZIP_START));
                 Self::Gzip(gzip(level.get()), level)
             }
             Packing::None => Self::None(Vec::new()),
@@ -108,18 +117,28 @@ fn gzip(level: i32) -> GzEncoder<Vec<u8>> {
 pub(super) struct Spent {
     /// Bytes before packing.
     pub(super) bytes: u64,
+    /// Bytes after it.
+    pub(super) packed: u64,
     /// Reading and packing them.
     pub(super) packing: Duration,
     /// Waiting until the link took them.
     pub(super) waiting: Duration,
 }
 
+/// The levels of a packer.
+pub(super) struct Levels {
+    all: &'static [i32],
+    /// Where in the list the level for a thin link is.
+    thin: usize,
+}
+
 /// Which level is right, judged by who waits for whom and by what passes.
 ///
-/// A link that makes the packer wait may be slow, and then fewer bytes help; or the host is busy,
-/// and then they do not. So a higher level is tried, and kept when more passes with it.
+/// On a thin link it is known. On others a packer that waits may wait for the link, and then fewer
+/// bytes help; or for a busy host, and then they do not. So a higher level is tried, and kept when
+/// more passes with it.
 pub(super) struct Level {
-    levels: &'static [i32],
+    levels: &'static Levels,
     index: usize,
     spent: Spent,
     /// Bytes a second before the level was raised, while the raise is on trial.
@@ -129,7 +148,7 @@ pub(super) struct Level {
 }
 
 impl Level {
-    fn new(levels: &'static [i32], index: usize) -> Self {
+    fn new(levels: &'static Levels, index: usize) -> Self {
         Self {
             levels,
             index,
@@ -140,16 +159,18 @@ impl Level {
     }
 
     fn get(&self) -> i32 {
-        self.levels[self.index]
+        self.levels.all[self.index]
     }
 
     /// The new level, when it changes.
     fn judge(&mut self, spent: Spent) -> Option<i32> {
         self.spent.bytes += spent.bytes;
+        self.spent.packed += spent.packed;
         self.spent.packing += spent.packing;
         self.spent.waiting += spent.waiting;
         let Spent {
             bytes,
+            packed,
             packing,
             waiting,
         } = self.spent;
@@ -159,15 +180,21 @@ impl Level {
         }
         self.spent = Spent::default();
         self.patience = self.patience.saturating_sub(1);
-        let rate = bytes * 1000 / u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = bytes * 1000 / milliseconds;
+        let thin = packed * 1000 / milliseconds < THIN;
         let tried = self.before.take();
         let old = self.index;
-        if tried.is_some_and(|before| rate < before / 100 * WORTH) {
+        if thin && waiting > packing {
+            self.index = self.index.max(self.levels.thin);
+        } else if tried.is_some_and(|before| rate < before / 100 * WORTH) {
             self.index = self.index.saturating_sub(1);
             self.patience = PATIENCE;
         } else if packing > waiting {
             self.index = self.index.saturating_sub(1);
-        } else if waiting > packing * 3 && self.patience == 0 && self.index + 1 < self.levels.len()
+        } else if waiting > packing * 3
+            && self.patience == 0
+            && self.index + 1 < self.levels.all.len()
         {
             self.index += 1;
             self.before = Some(rate);
@@ -182,17 +209,19 @@ mod tests {
 
     use super::*;
 
-    fn spent(bytes: u64, packing: u64, waiting: u64) -> Spent {
+    /// In millions of bytes, which stay as many, and milliseconds.
+    fn spent(millions: u64, packing: u64, waiting: u64) -> Spent {
         Spent {
-            bytes,
+            bytes: millions * 1_000_000,
+            packed: millions * 1_000_000,
             packing: Duration::from_millis(packing),
             waiting: Duration::from_millis(waiting),
         }
     }
 
     #[test]
-    fn a_slow_link_raises_the_level_while_more_passes() {
-        let mut level = Level::new(ZSTD, ZSTD_START.0);
+    fn a_level_is_raised_while_more_passes() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
         assert_eq!(level.judge(spent(100, 1, 1)), None, "too early");
         assert_eq!(level.judge(spent(1000, 10, 1000)), Some(1));
         assert_eq!(level.judge(spent(2000, 10, 1000)), Some(3), "it helped");
@@ -204,8 +233,18 @@ mod tests {
     }
 
     #[test]
+    fn a_thin_link_gets_its_level_at_once_unless_the_machine_is_slower_still() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        assert_eq!(level.judge(spent(6, 50, 1000)), Some(6));
+        assert_eq!(level.judge(spent(6, 200, 1000)), None);
+        assert_eq!(level.judge(spent(6, 1000, 100)), Some(3));
+        let mut level = Level::new(&GZIP, GZIP_START.0);
+        assert_eq!(level.judge(spent(6, 50, 1000)), Some(6));
+    }
+
+    #[test]
     fn a_slow_machine_lowers_the_level() {
-        let mut level = Level::new(ZSTD, ZSTD_START.0);
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
         assert_eq!(level.judge(spent(1000, 1000, 900)), Some(-5));
         assert_eq!(
             level.judge(spent(1000, 1000, 0)),
@@ -217,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_highest_level_stays() {
-        let mut level = Level::new(ZSTD, ZSTD_START.0);
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
         let mut bytes = 1000;
         for wanted in [1, 3, 6, 9] {
             assert_eq!(level.judge(spent(bytes, 0, 1000)), Some(wanted));
