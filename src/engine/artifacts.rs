@@ -195,6 +195,11 @@ impl Engine {
         };
         let observed = self.observe(&known(&states)).await?;
         let plan = self.plan_up(options, &states, &observed).await?;
+        let mut shipments = plan.images.iter().flat_map(|image| &image.shipments);
+        if shipments.all(|shipment| shipment.blobs.is_empty()) {
+            // What changes nothing needs no lock, and waits for nobody.
+            return self.send(&plan).await;
+        }
         let nodes = self.nodes().await?;
         let lease = self.lease(nodes, &plan.key, authority, None).await?;
         let result = match self.gather(&plan, &observed).await {
