@@ -170,7 +170,7 @@ impl Level {
         self.spent.waiting += spent.waiting;
         let Spent {
             bytes,
-            packed,
+            packed: on_the_wire,
             packing,
             waiting,
         } = self.spent;
@@ -182,7 +182,7 @@ impl Level {
         self.patience = self.patience.saturating_sub(1);
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = bytes * 1000 / milliseconds;
-        let thin = packed * 1000 / milliseconds < THIN;
+        let thin = on_the_wire * 1000 / milliseconds < THIN;
         let tried = self.before.take();
         let old = self.index;
         if thin && waiting > packing {
