@@ -187,7 +187,7 @@ impl Feeder<'_> {
             return Ok(true);
         }
         let ready = Instant::now();
-        let packed = bytes.len() as u64;
+        let on_the_wire = bytes.len() as u64;
         let packet = Packet {
             bytes,
             done: self.done,
@@ -198,7 +198,7 @@ impl Feeder<'_> {
         let taken = Instant::now();
         let spent = Spent {
             bytes: self.done.saturating_sub(self.reported),
-            packed,
+            packed: on_the_wire,
             packing: ready - self.since,
             waiting: taken - ready,
         };
