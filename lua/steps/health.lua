@@ -1,5 +1,6 @@
 -- Waits until a container is ready (spec 13.3): its health check passes, its path answers, or, with
--- neither, it runs for two seconds. A container that died is not waited for.
+-- neither, it runs for two seconds. A container that died is not waited for; one that may end is
+-- ready when it did with status 0.
 
 -- Seconds without a restart that count as running.
 local STEADY = 2
@@ -27,6 +28,9 @@ local function judge(host, step, found, memory)
         return "waiting", "it has not ended"
     end
 
+    if step.may_end and state.Status == "exited" and state.ExitCode == 0 then
+        return "ready"
+    end
     if found.RestartCount and found.RestartCount >= RESTARTS then
         return "failed", `{exited(state)}, {found.RestartCount} times`
     end
@@ -82,6 +86,20 @@ local function give_up(host, step, reason)
     local read, lines =
         pcall(host.docker.logs, host.docker, step.container, { tail = TAIL, show = true })
     local said = if read and #lines > 0 then `its last lines: {table.concat(lines, "\n")}` else nil
+    if step.optional then
+        webpods.log.warn(
+            `container \`{step.container}\` on host \`{host.name}\` did not complete, and nothing needs it: {reason}`
+        )
+        return
+    end
+    local found = host.docker:inspect(step.container)
+    if found and found.State.Status == "exited" and found.State.ExitCode == 0 then
+        webpods.fail(
+            `container \`{step.container}\` on host \`{host.name}\` did not stay up: {reason}`,
+            "if it is meant to end, write `restart: \"no\"` in its service",
+            said
+        )
+    end
     webpods.fail(
         `container \`{step.container}\` on host \`{host.name}\` did not become healthy: {reason}`,
         "`webpods up --on-failure pause` keeps a failed container, so that `webpods logs` shows all of its output",
@@ -102,9 +120,9 @@ local function run(host, step)
         if verdict == "ready" then
             return
         elseif verdict == "failed" then
-            give_up(host, step, reason)
+            return give_up(host, step, reason)
         elseif webpods.clock() >= deadline then
-            give_up(host, step, `after {step.timeout} seconds {reason}`)
+            return give_up(host, step, `after {step.timeout} seconds {reason}`)
         end
         webpods.sleep(math.min(pause, math.max(0, deadline - webpods.clock())))
         pause = math.min(pause * 1.5, 1)

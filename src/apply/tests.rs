@@ -81,6 +81,8 @@ fn kind(name: &str) -> StepKind {
             probe: None,
             timeout: 5,
             completes: false,
+            may_end: false,
+            optional: false,
         },
         "route" => StepKind::Route {
             driver: "none".into(),

@@ -29,8 +29,9 @@ pub use names::{
 };
 pub use observed::{Claim, ContainerObserved, HostObserved, Observed, RunState, Store};
 pub use project::{
-    Condition, Dependency, FileMount, Ingress, MountKind, NamedNetwork, NamedVolume,
-    NetworkAttachment, Placement, PortPublication, Project, Service, ServiceMount, UpdateOrder,
+    Condition, Constraint, Dependency, FileMount, Ingress, Mode, MountKind, NamedNetwork,
+    NamedVolume, NetworkAttachment, Placement, PortPublication, Project, Service, ServiceMount,
+    UpdateOrder,
 };
 pub use release::{
     PortTable, ProjectState, ProxyFile, Release, ReleaseService, ReleaseStatus, Replica, Route,

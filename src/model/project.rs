@@ -72,6 +72,18 @@ pub struct Service {
     pub update_order: Option<UpdateOrder>,
     /// `x-rollout: {strategy: …}`, the script `rollout/<strategy>.lua`; `rolling` by default.
     pub rollout: String,
+    /// `deploy.mode`.
+    #[serde(default, skip_serializing_if = "Mode::is_replicated")]
+    pub mode: Mode,
+    /// `restart: "no"` is written: a container that exited with 0 has done its work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_end: bool,
+    /// `links` and `external_links`, as `name:alias`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+    /// `pull_policy`, when written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<String>,
     /// `volumes_from:`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes_from: Vec<VolumesFrom>,
@@ -105,6 +117,55 @@ pub struct Placement {
     pub max_per_host: Option<u32>,
     /// Fewest eligible hosts.
     pub min_hosts: Option<u32>,
+    /// `deploy.placement.constraints`: all of them hold for an eligible host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
+}
+
+/// One of `deploy.placement.constraints`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Constraint {
+    /// A label of the host; none: its name.
+    pub label: Option<String>,
+    /// `==`, else `!=`.
+    pub equal: bool,
+    /// The value compared with, without regard to case.
+    pub value: String,
+}
+
+/// `deploy.mode`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// As many containers as replicas.
+    #[default]
+    Replicated,
+    /// One on every eligible host.
+    Global,
+    /// As many as replicas, run to their end.
+    ReplicatedJob,
+    /// One on every eligible host, run to its end.
+    GlobalJob,
+}
+
+impl Mode {
+    /// Whether it is the default.
+    #[must_use]
+    pub fn is_replicated(&self) -> bool {
+        *self == Self::Replicated
+    }
+
+    /// One container per eligible host.
+    #[must_use]
+    pub fn is_global(self) -> bool {
+        matches!(self, Self::Global | Self::GlobalJob)
+    }
+
+    /// A release waits until its containers have exited with 0.
+    #[must_use]
+    pub fn is_job(self) -> bool {
+        matches!(self, Self::ReplicatedJob | Self::GlobalJob)
+    }
 }
 
 impl Default for Placement {
@@ -114,6 +175,7 @@ impl Default for Placement {
             strategy: "spread".to_owned(),
             max_per_host: None,
             min_hosts: None,
+            constraints: Vec::new(),
         }
     }
 }
@@ -148,6 +210,8 @@ pub enum MountKind {
     },
     /// Memory.
     Tmpfs,
+    /// Another type, which is not carried out: `image`, `npipe`, `cluster`.
+    Other { what: String },
 }
 
 /// One entry of `volumes:` or `tmpfs:`.

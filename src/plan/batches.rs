@@ -118,6 +118,7 @@ fn bring_up(
                 &replica.container,
                 &replica.ports,
                 work.completes,
+                work.optional,
             );
             gates.push((slot.host.clone(), gate));
             if !work.completes {

@@ -233,16 +233,20 @@ fn stop_in_order(stages: &mut Stages, leaving: &[Leaving<'_>], current: &Current
     }
 }
 
-/// Services that others wait for to exit with 0.
+/// Jobs, and services that others wait for to exit with 0.
 fn jobs(goal: &Goal) -> BTreeSet<&ServiceName> {
     let dependencies = goal
         .services
         .iter()
         .flat_map(|wanted| &wanted.service.depends_on);
-    dependencies
+    let awaited = dependencies
         .filter(|(_, how)| how.condition == Condition::ServiceCompletedSuccessfully)
-        .map(|(name, _)| name)
-        .collect()
+        .map(|(name, _)| name);
+    let services = goal.services.iter().map(|wanted| &wanted.service);
+    let jobs = services
+        .filter(|service| service.mode.is_job())
+        .map(|service| &service.name);
+    awaited.chain(jobs).collect()
 }
 
 /// What runs or is recorded, and is neither wanted nor left alone.
@@ -292,7 +296,9 @@ fn begin<'a>(
                 .live
                 .entry(name.clone())
                 .or_default()
-                .insert((one.number, one.host.clone()), one.ports.clone());
+                // The first of a place serves; others there were left by unfinished runs.
+                .entry((one.number, one.host.clone()))
+                .or_insert_with(|| one.ports.clone());
         }
     };
     for work in works.iter().filter(|work| !work.completes) {

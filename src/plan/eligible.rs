@@ -2,7 +2,7 @@
 
 use super::fleet::{Fleet, Member, list};
 use crate::error::{Error, Result, near_miss};
-use crate::model::{Context, Service};
+use crate::model::{Constraint, Context, Host, Service};
 
 /// The hosts that may run `service`, in inventory order.
 ///
@@ -14,7 +14,7 @@ pub(super) fn eligible<'f, 'a>(
     service: &Service,
 ) -> Result<Vec<&'f Member<'a>>> {
     let wanted = service.placement.hosts.as_deref();
-    let found: Vec<&Member<'_>> = fleet
+    let mut found: Vec<&Member<'_>> = fleet
         .members
         .iter()
         .filter(|member| {
@@ -23,6 +23,16 @@ pub(super) fn eligible<'f, 'a>(
         .collect();
     if found.is_empty() {
         return Err(nowhere(context, fleet, service));
+    }
+    let constraints = &service.placement.constraints;
+    found.retain(|member| constraints.iter().all(|one| holds(one, member.host)));
+    if found.is_empty() {
+        return Err(Error::user(format!(
+            "service `{}` has no host to run on: its `deploy.placement.constraints` hold for none \
+             of the hosts of context `{}` that may run it",
+            service.name, context.name
+        ))
+        .hint("constraints compare the hosts' names and `labels` in the context"));
     }
     if let Some(fewest) = service.placement.min_hosts
         && found.len() < fewest as usize
@@ -40,6 +50,15 @@ pub(super) fn eligible<'f, 'a>(
         )));
     }
     Ok(found)
+}
+
+/// As Swarm compares: without regard to case; a label that is not there is empty.
+fn holds(constraint: &Constraint, host: &Host) -> bool {
+    let there = match &constraint.label {
+        None => host.name.as_str(),
+        Some(label) => host.labels.get(label).map_or("", String::as_str),
+    };
+    there.eq_ignore_ascii_case(&constraint.value) == constraint.equal
 }
 
 /// Those of `found` that a service which runs beside this one may be on too.

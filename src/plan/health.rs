@@ -18,6 +18,7 @@ pub(super) fn gate(
     container: &str,
     ports: &BTreeMap<u16, u16>,
     completes: bool,
+    optional: bool,
 ) -> StepKind {
     let probe = service.ingress.iter().find_map(|ingress| {
         Some(HttpProbe {
@@ -34,6 +35,8 @@ pub(super) fn gate(
         probe: probe.filter(|_| !completes),
         timeout: timeout(service, completes),
         completes,
+        may_end: service.may_end && !completes,
+        optional: completes && optional,
     }
 }
 

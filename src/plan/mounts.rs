@@ -65,6 +65,7 @@ pub(super) fn mounts(
                     .mounts
                     .push(typed(service, mount, MountType::VOLUME, None)?);
             }
+            MountKind::Other { what } => return Err(not_carried_out(service, mount, what)),
             MountKind::Tmpfs => {
                 mounted
                     .mounts
@@ -105,6 +106,20 @@ pub(super) fn mounts(
         mounted.files.push(staged);
     }
     Ok(mounted)
+}
+
+fn not_carried_out(service: &Service, mount: &ServiceMount, what: &str) -> Error {
+    let target = mount.target.escape_debug();
+    let error = Error::user(format!(
+        "service `{}` has a mount of type `{}` at `{target}`, which hosts cannot have",
+        service.name,
+        what.escape_debug()
+    ));
+    match what {
+        "image" => error.hint("copy the files into the service's own image: `COPY --from=…`"),
+        "npipe" => error.hint("named pipes are of Windows; mount a socket with `type: bind`"),
+        _ => error.hint("cluster volumes are of Swarm; use a named volume"),
+    }
 }
 
 fn content_file(key: &StackKey, file: &FileMount) -> StagedFile {

@@ -52,6 +52,7 @@ fn endpoint(service: &Service, attachment: &NetworkAttachment) -> EndpointSettin
     };
     let options = &attachment.driver_opts;
     EndpointSettings {
+        links: given(&service.links),
         aliases: Some(aliases),
         ipam_config: (address != EndpointIpamConfig::default()).then_some(address),
         mac_address: attachment.mac_address.clone(),

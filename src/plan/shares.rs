@@ -49,8 +49,14 @@ pub(super) fn beside(
     lender: &Work<'_>,
 ) -> Result<BTreeMap<u32, (HostName, u32)>> {
     let mut places = BTreeMap::new();
+    // One on every host it may be on is one beside each partner.
+    let replicas = if service.mode.is_global() {
+        lender.numbers.len()
+    } else {
+        service.replicas as usize
+    };
     let partners: Vec<(&u32, &HostName)> = lender.numbers.iter().collect();
-    if service.replicas > 0 && partners.is_empty() {
+    if replicas > 0 && partners.is_empty() {
         return Err(Error::user(format!(
             "service `{}` shares the {} of `{}`, which has no replicas",
             service.name,
@@ -68,7 +74,7 @@ pub(super) fn beside(
         .map(|(number, _)| **number)
         .chain(most + 1..);
     for (number, (partner, host)) in own.zip(partners.iter().cycle()) {
-        if places.len() >= service.replicas as usize {
+        if places.len() >= replicas {
             break;
         }
         places.insert(number, ((*host).clone(), **partner));

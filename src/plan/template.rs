@@ -331,6 +331,9 @@ fn add_relations(written: &mut Value, service: &Service) {
             written[key] = json!(hooks);
         }
     }
+    if !service.links.is_empty() {
+        written["links"] = json!(service.links);
+    }
     if !service.volumes_from.is_empty() {
         written["volumes_from"] = json!(service.volumes_from);
     }

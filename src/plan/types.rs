@@ -242,6 +242,12 @@ pub enum StepKind {
         timeout: u64,
         /// Wait for the container to exit with 0 instead (`service_completed_successfully`).
         completes: bool,
+        /// A container that exited with 0 is ready too: it has done its work.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        may_end: bool,
+        /// Only a warning when it does not complete: nothing that starts needs it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        optional: bool,
     },
     /// Put the proxy's files in place and reload it. `before` undoes it.
     Route {

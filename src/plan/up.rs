@@ -24,6 +24,19 @@ pub fn up(inputs: &Inputs<'_>) -> Result<Plan> {
             return Err(unknown_service(project, name));
         }
     }
+    for name in options.scale.keys() {
+        if project
+            .services
+            .get(name)
+            .is_some_and(|one| one.mode.is_global())
+        {
+            return Err(Error::user(format!(
+                "service `{name}` cannot be scaled: with its `deploy.mode` it has one container on \
+                 every host that may run it"
+            ))
+            .hint("choose the hosts with `x-placement.hosts`"));
+        }
+    }
     let chosen = with_dependencies(project, &options.services);
     let mut goal = Goal {
         action: Action::Up,

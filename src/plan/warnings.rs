@@ -7,13 +7,14 @@ use super::rollout::StopFirst;
 use super::template::is_reached_by_others;
 use super::work::{Frame, Work};
 use super::{ReplicaAction, eligible};
-use crate::model::HostName;
+use crate::model::{HostName, MountKind};
 
 /// Adds the warnings about these services.
 pub(super) fn collect(frame: &Frame<'_>, works: &[Work<'_>], warnings: &mut Vec<String>) {
     for work in works {
         warnings.extend(eligible::typos(frame.inputs.context, &work.wanted.service));
         stateful(work, warnings);
+        forgetful(work, warnings);
         stop_first(work, warnings);
         unrouted(frame, work, warnings);
         exposed(frame, work, warnings);
@@ -29,6 +30,25 @@ fn stateful(work: &Work<'_>, warnings: &mut Vec<String>) {
             "Service {} uses persistent volume(s) and replicas>1 may be unsafe unless designed \
              for it.",
             work.name()
+        ));
+    }
+}
+
+/// Docker Compose hands anonymous volumes on from container to container; here the new one starts
+/// beside the old one, and one volume in the hands of both would break what is in it.
+fn forgetful(work: &Work<'_>, warnings: &mut Vec<String>) {
+    let replaced = work
+        .slots
+        .iter()
+        .any(|slot| slot.action == ReplicaAction::Recreate);
+    let mounts = work.wanted.service.mounts.iter();
+    let mut anonymous = mounts.filter(|mount| mount.kind == MountKind::Anonymous);
+    if let Some(mount) = anonymous.next().filter(|_| replaced) {
+        warnings.push(format!(
+            "`{}` starts anew with an empty volume at `{}`: give the volume a name to keep what is \
+             in it",
+            work.name(),
+            mount.target.escape_debug()
         ));
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Work<'w> {
     pub rank: usize,
     /// Another service waits for it to exit with 0.
     pub completes: bool,
+    /// It completes, and everything that waits for that starts without it too (`required: false`).
+    pub optional: bool,
     /// How long containers that go may take.
     pub grace_of_old: Duration,
     /// The service in the release that serves.
@@ -136,7 +138,7 @@ impl<'w> Work<'w> {
                 configured: &configured,
                 numbers: &numbers,
                 force: frame.inputs.options.force_recreate,
-                completes,
+                completes: completes || service.may_end,
                 hooked: !service.post_start.is_empty(),
                 borrowed: &borrowed,
                 renewed: renewed(service, before),
@@ -153,6 +155,7 @@ impl<'w> Work<'w> {
             slots,
             batches: Vec::new(),
             stop_first,
+            optional: completes && is_optional(frame.goal, service),
             borrowed,
             partners,
             rank,
@@ -363,6 +366,13 @@ fn placed(
         )?);
     }
     let volumes = all.as_slice();
+    if service.mode.is_global() {
+        let counts: BTreeMap<HostName, u32> = eligible
+            .iter()
+            .map(|member| (member.name().clone(), 1))
+            .collect();
+        return Ok(replicas::number(&counts, &existing, fleet.names()));
+    }
     let left_out: Vec<HostName> = current
         .recorded(&service.name)
         .into_iter()
@@ -384,6 +394,13 @@ fn placed(
         },
     )?;
     Ok(replicas::number(&counts, &existing, fleet.names()))
+}
+
+/// Whether nobody needs the job: all that wait for its end say `required: false`.
+fn is_optional(goal: &Goal, job: &Service) -> bool {
+    let services = goal.services.iter();
+    let mut waiting = services.filter_map(|wanted| wanted.service.depends_on.get(&job.name));
+    !job.mode.is_job() && waiting.all(|how| !how.required)
 }
 
 /// Services that will run beside this one's containers, directly or beside each other.

@@ -13,6 +13,7 @@ mod changes;
 mod engine;
 mod fleet;
 mod isolation;
+mod relations;
 mod shipping;
 mod shop;
 mod support;

@@ -45,6 +45,7 @@ pub fn placement(service: &str, node: &Node) -> Checked<Placement> {
             .unwrap_or_else(|| "spread".to_owned()),
         max_per_host: table.count("max_per_host")?,
         min_hosts: table.count("min_hosts")?,
+        constraints: Vec::new(),
     })
 }
 

@@ -70,7 +70,9 @@ fn mount(tree: &Json, folder: &Path) -> Option<ServiceMount> {
                 None => MountKind::Anonymous,
             }
         }
-        _ => return None,
+        (what, _) => MountKind::Other {
+            what: what.to_owned(),
+        },
     };
     if let Some(consistency) = string(&tree["consistency"]) {
         options.insert("Consistency".to_owned(), json!(consistency));

@@ -104,7 +104,15 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// `pull_policy`, when it is this one.
+    fn policy(&self, name: &str) -> bool {
+        self.service.pull_policy.as_deref() == Some(name)
+    }
+
     async fn built(&self, mode: BuildMode) -> Result<ImageState> {
+        if mode == BuildMode::Auto && self.policy("build") {
+            return Ok(self.pending(true, "`pull_policy: build`"));
+        }
         if mode == BuildMode::Always {
             return Ok(self.pending(true, "--build"));
         }
@@ -165,6 +173,9 @@ impl Asked<'_> {
     }
 
     async fn pulled(&self) -> Result<ImageState> {
+        if self.policy("always") {
+            return Ok(self.pending(false, "`pull_policy: always`"));
+        }
         if let Some(engine) = self.local
             && let Some(image) = self.in_engine(engine).await?
         {
@@ -178,6 +189,17 @@ impl Asked<'_> {
         let known = last.or(recorded).filter(|image| self.right_platform(image));
         Ok(match known {
             Some(image) => self.named(image),
+            None if self.policy("never") => {
+                return Err(Error::user(format!(
+                    "the image `{}` of service `{}` is not here, and `pull_policy: never` forbids \
+                     to pull it",
+                    self.reference, self.service.name
+                ))
+                .hint(format!(
+                    "build or load it: `docker pull {}`",
+                    self.reference
+                )));
+            }
             None => self.pending(false, "not on this machine"),
         })
     }

@@ -60,9 +60,11 @@ stories! {
     fresh_deploy
     health_gates
     health_starting
+    global_and_constraints
     hooks
     host_network
     ingress_port_changes
+    jobs
     killed_after_switch
     killed_client
     killed_then_changed_mind

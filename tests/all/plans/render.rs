@@ -252,14 +252,19 @@ fn text(step: &Step) -> String {
             probe,
             timeout,
             completes,
+            may_end,
+            optional,
             ..
-        } => health(
-            container,
-            *healthcheck,
-            probe.as_ref(),
-            *timeout,
-            *completes,
-        ),
+        } => {
+            health(
+                container,
+                *healthcheck,
+                probe.as_ref(),
+                *timeout,
+                *completes,
+            ) + if *may_end { " or has ended well" } else { "" }
+                + if *optional { ", if it can" } else { "" }
+        }
         StepKind::Route { files, routes, .. } => {
             let routes: Vec<String> = routes
                 .iter()

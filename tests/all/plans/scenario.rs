@@ -11,11 +11,11 @@ use indexmap::IndexMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use webpods::model::{
-    Artifacts, Blob, Build, Claim, Condition, Confirm, Context, Defaults, Dependency, Digest,
-    FileMount, Hook, Host, HostObserved, Image, ImageState, Ingress, Lender, MountKind,
-    NamedNetwork, NamedVolume, NetworkAttachment, Observed, Origin, Placement, PortPublication,
-    Ports, Project, Proxy, Safety, SafetyLevel, Service, ServiceMount, ServiceName, Ssh, StackKey,
-    Store, Template, Tls, UpdateOrder, Upstreams, VolumesFrom,
+    Artifacts, Blob, Build, Claim, Condition, Confirm, Constraint, Context, Defaults, Dependency,
+    Digest, FileMount, Hook, Host, HostObserved, Image, ImageState, Ingress, Lender, Mode,
+    MountKind, NamedNetwork, NamedVolume, NetworkAttachment, Observed, Origin, Placement,
+    PortPublication, Ports, Project, Proxy, Safety, SafetyLevel, Service, ServiceMount,
+    ServiceName, Ssh, StackKey, Store, Template, Tls, UpdateOrder, Upstreams, VolumesFrom,
 };
 use webpods::plan::PlanOptions;
 
@@ -70,6 +70,7 @@ impl Default for ContextSpec {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HostSpec {
+    pub labels: BTreeMap<String, String>,
     pub mesh: Option<String>,
     pub local: bool,
     pub platform: Option<String>,
@@ -123,6 +124,10 @@ pub struct ServiceSpec {
     pub platform: Option<String>,
     pub grace: Option<u64>,
     /// Commands, words apart by spaces.
+    pub constraints: Vec<Constraint>,
+    pub mode: Mode,
+    pub may_end: bool,
+    pub links: Vec<String>,
     /// `service[:ro]` or `container:name[:ro]`
     pub volumes_from: Vec<String>,
     pub pid: Option<String>,
@@ -412,7 +417,7 @@ fn host(name: &str, spec: &HostSpec) -> Host {
         mesh_ip: spec.mesh.clone(),
         user: None,
         port: None,
-        labels: BTreeMap::new(),
+        labels: spec.labels.clone(),
         local: spec.local,
     }
 }
@@ -496,6 +501,7 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
             strategy: spec.strategy.clone().unwrap_or_else(|| "spread".to_owned()),
             max_per_host: spec.max_per_host,
             min_hosts: spec.min_hosts,
+            constraints: spec.constraints.clone(),
         },
         ingress: spec
             .ingress
@@ -527,6 +533,10 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
         parallelism: spec.parallelism.unwrap_or(1),
         update_order: spec.order,
         rollout: spec.rollout.clone().unwrap_or_else(|| "rolling".to_owned()),
+        mode: spec.mode,
+        may_end: spec.may_end,
+        links: spec.links.clone(),
+        pull_policy: None,
         volumes_from: spec.volumes_from.iter().map(|one| borrow(one)).collect(),
         post_start: spec.post_start.iter().map(|one| hook(one)).collect(),
         pre_stop: spec.pre_stop.iter().map(|one| hook(one)).collect(),
@@ -615,6 +625,10 @@ fn port(text: &str) -> PortPublication {
 }
 
 fn dependency(condition: &str) -> Dependency {
+    let (condition, required) = match condition.strip_suffix("?") {
+        Some(condition) => (condition, false),
+        None => (condition, true),
+    };
     let (condition, restart) = match condition.strip_suffix("+restart") {
         Some(condition) => (condition, true),
         None => (condition, false),
@@ -627,6 +641,6 @@ fn dependency(condition: &str) -> Dependency {
             "completed" => Condition::ServiceCompletedSuccessfully,
             other => panic!("unknown condition {other}"),
         },
-        required: true,
+        required,
     }
 }

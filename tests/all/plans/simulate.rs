@@ -291,6 +291,10 @@ pub fn harm(observed: &mut Observed, which: &str, how: &str) {
                     one.state = RunState::Stopped;
                     one.status = String::from("Exited (1) 5 minutes ago");
                 }
+                "ended" => {
+                    one.state = RunState::Stopped;
+                    one.status = String::from("Exited (0) 5 minutes ago");
+                }
                 "crashing" => one.state = RunState::Restarting,
                 "starting" => {
                     one.healthy = Some(false);

@@ -1,7 +1,8 @@
 //! `deploy:`.
 
+use super::super::relations::is_known_constraint;
 use super::Does::{Carries, Differs, Warns, WarnsIf};
-use super::{Row, Table};
+use super::{Node, Row, Table};
 
 /// The keys of `deploy:`.
 pub static TABLE: Table = Table {
@@ -12,12 +13,29 @@ pub static TABLE: Table = Table {
         Row("labels", Warns("they label a Swarm service; use `labels`")),
         Row(
             "mode",
-            WarnsIf(
-                |node| node.as_str().is_some_and(|mode| mode != "replicated"),
-                "this mode is not carried out; use `deploy.replicas` and `x-placement`",
+            Differs(
+                "`global`: one container on every host that may run it; jobs: a release waits until they have exited with 0; Docker Compose runs all of them as `replicated`",
             ),
         ),
-        Row("placement", Warns("use `x-placement`")),
+        Row(
+            "placement.constraints",
+            WarnsIf(
+                |node| {
+                    let list = node.as_list().unwrap_or_default();
+                    let mut texts = list.iter().filter_map(Node::as_str);
+                    !texts.all(is_known_constraint)
+                },
+                "`node.hostname` and `node.labels.…` are compared with the hosts of the context; others are not carried out",
+            ),
+        ),
+        Row(
+            "placement.max_replicas_per_node",
+            Differs("as `x-placement.max_per_host`, unless that is written"),
+        ),
+        Row(
+            "placement.preferences",
+            Warns("replicas are spread over all hosts; see `x-placement.strategy`"),
+        ),
         Row("replicas", Differs("the number of replicas over all hosts")),
         Row("resources.limits.cpus", Carries("`HostConfig.NanoCpus`")),
         Row("resources.limits.memory", Carries("`HostConfig.Memory`")),

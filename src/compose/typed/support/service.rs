@@ -79,7 +79,10 @@ pub static TABLE: Table = Table {
         ),
         Row("expose", Carries("`Config.ExposedPorts`")),
         Row("extends", Carries("while the file is read")),
-        Row("external_links", Warns("put both services on one network")),
+        Row(
+            "external_links",
+            Carries("`EndpointSettings.Links`; both containers are on one network of one host"),
+        ),
         Row("extra_hosts", Carries("`HostConfig.ExtraHosts`")),
         Row("gpus", Carries("`HostConfig.DeviceRequests`")),
         Row("group_add", Carries("`HostConfig.GroupAdd`")),
@@ -110,7 +113,9 @@ pub static TABLE: Table = Table {
         Row("labels", Carries("`Config.Labels`")),
         Row(
             "links",
-            Warns("only the order is kept; services on one network find each other by name"),
+            Differs(
+                "`EndpointSettings.Links` to the service's name, so that they hold when its containers are replaced; containers of other hosts are not reached",
+            ),
         ),
         Row("logging", Carries("`HostConfig.LogConfig`")),
         Row(
@@ -170,8 +175,11 @@ pub static TABLE: Table = Table {
         Row(
             "pull_policy",
             WarnsIf(
-                |node| node.as_str() != Some("missing"),
-                "images are pulled when they are missing here, whatever the policy",
+                |node| {
+                    let known = ["missing", "if_not_present", "always", "never", "build"];
+                    node.as_str().is_none_or(|policy| !known.contains(&policy))
+                },
+                "`always`, `missing`, `never` and `build` hold here, where images are pulled and built; with any other an image is pulled when it is missing",
             ),
         ),
         Row(

@@ -189,7 +189,7 @@ pub static VOLUMES: Table = Table {
             "type",
             WarnsIf(
                 |node| matches!(node.as_str(), Some("image" | "npipe" | "cluster")),
-                "this type of mount is not carried out; `bind`, `volume` and `tmpfs` are",
+                "a rollout refuses this type of mount; `bind`, `volume` and `tmpfs` are carried out",
             ),
         ),
         Row(
