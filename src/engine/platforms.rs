@@ -7,13 +7,14 @@ pub(super) type Platforms = Vec<(String, Vec<HostName>)>;
 
 /// The project with `platform:` filled in where it is missing, all hosts that may run the service
 /// agree, and this machine's engine is of another platform. Where hosts differ nothing is filled in:
-/// the plan says which of them the image does not fit.
+/// the plan says which of them the image does not fit. Nor without an engine: nothing can be built
+/// then, and a source must be the one that was built elsewhere.
 pub(super) fn fill(project: &Project, fleet: &Platforms, own: Option<&str>) -> Project {
     let mut project = project.clone();
     for service in project.services.values_mut() {
         if service.platform.is_none()
             && let Some(platform) = needed(service, fleet)
-            && own != Some(platform)
+            && own.is_some_and(|own| own != platform)
             && offered(service, platform)
         {
             service.platform = Some(platform.to_owned());
@@ -88,7 +89,7 @@ mod tests {
         let plain = project(|_| ());
         let arm = filled(&plain, &[(ARM, "a")], Some(AMD));
         assert_eq!(arm.as_deref(), Some(ARM));
-        assert_eq!(filled(&plain, &[(ARM, "a")], None).as_deref(), Some(ARM));
+        assert_eq!(filled(&plain, &[(ARM, "a")], None), None, "nothing builds");
         assert_eq!(filled(&plain, &[(AMD, "a")], Some(AMD)), None, "as always");
         assert_eq!(filled(&plain, &[], Some(AMD)), None);
     }
