@@ -10,6 +10,7 @@ mod builds;
 mod cache;
 mod carry;
 mod changes;
+mod delta;
 mod engine;
 mod fleet;
 mod isolation;

@@ -1,0 +1,213 @@
+//! Little changes, and clients that know nothing: only what a host lacks travels, and what a plan
+//! relies on stays.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::Command;
+
+use crate::support::{Project, Run, eventually};
+
+const CACHE: &str = "/var/lib/webpods/cache";
+const ONE: &str = "
+name: {{name}}
+services:
+  web:
+    build: app
+    x-placement: { hosts: [node-1] }
+    x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
+";
+
+/// Bytes that nobody else has.
+fn random(bytes: u64) -> Vec<u8> {
+    let mut read = Vec::new();
+    let random = fs::File::open("/dev/urandom").unwrap();
+    random.take(bytes).read_to_end(&mut read).unwrap();
+    read
+}
+
+/// A project whose image has these bytes on top.
+fn with(journey: &str, bytes: &[u8]) -> Project {
+    let project = Project::compose(journey, ONE);
+    fs::write(project.path("app/large"), bytes).unwrap();
+    let dockerfile = project.read("app/Dockerfile");
+    project.write(
+        "app/Dockerfile",
+        &format!("{dockerfile}COPY large /large\n"),
+    );
+    project
+}
+
+/// A folder for a client that never did anything.
+fn nothing_known() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+/// What a run says it sent, in bytes.
+#[track_caller]
+fn sent(run: &Run) -> u64 {
+    let events = run.stderr.lines().filter_map(|line| {
+        let event: serde_json::Value = serde_json::from_str(line).ok()?;
+        (event["event"] == "shipped").then(|| event["sent"].as_u64().unwrap())
+    });
+    let sent: Vec<u64> = events.collect();
+    assert!(!sent.is_empty(), "nothing was shipped: {run}");
+    sent.into_iter().sum()
+}
+
+#[test]
+fn of_a_large_layer_that_changed_a_little_only_that_travels() {
+    let mut bytes = random(20_000_000);
+    let project = with("delta", &bytes);
+    let node = &project.lab.nodes[0];
+    let first = project
+        .webpods()
+        .run(["push", "--format", "json"])
+        .expect(0);
+    assert!(sent(&first) > 20_000_000, "{first}");
+
+    bytes.splice(9_000_000..9_000_010, *b"something else");
+    fs::write(project.path("app/large"), &bytes).unwrap();
+    let (_folder, path) = nothing_known();
+    let fresh = project.webpods().env("XDG_CACHE_HOME", path);
+    let second = fresh.run(["push", "--format", "json"]).expect(0);
+    assert!(sent(&second) < 400_000, "{second}");
+    // What was made is what was built, whole and loadable.
+    project.up();
+    project.answers();
+    let wrong = node.witness(&format!(
+        "cd {CACHE}/blobs/sha256 && for f in $(find . -size +15000k -mmin -5 -printf '%f '); do \
+         sha256sum $f; done | awk '$1 != $2'"
+    ));
+    assert_eq!(wrong, "");
+    let told = project.webpods().run(["push"]).expect(0);
+    assert!(told.stderr.contains("node-1: sent 0 B of "), "{told}");
+}
+
+#[test]
+fn a_connection_that_is_cut_is_made_again_and_the_rest_is_sent() {
+    let project = with("cable", &random(150_000_000));
+    let node = &project.lab.nodes[0];
+    project.webpods().ok(["build"]);
+    let cache = format!("{CACHE}-{}", project.name);
+    project.use_lab(&format!("artifacts: {{ remote_cache_dir: {cache} }}\n"));
+    // Sockets of its own, so that nobody else's connection is cut.
+    let (_folder, path) = nothing_known();
+    let client = project.webpods().env("XDG_CACHE_HOME", path.clone());
+    let mut running = client.spawn(["push"]);
+    let parts = format!("find {cache}/tmp -size +2000k 2>/dev/null || true");
+    eventually("a part of the layer", 120, || match node.witness(&parts) {
+        found if found.is_empty() => Err("nothing arrived".to_owned()),
+        _ => Ok(()),
+    });
+    let cut = Command::new("pkill").args(["-f", &path]).status().unwrap();
+    assert!(cut.success());
+    let mut said = String::new();
+    running
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut said)
+        .unwrap();
+    assert!(running.wait().unwrap().success(), "{said}");
+    assert!(said.contains("was interrupted"), "{said}");
+    assert_eq!(node.witness(&parts), "");
+    node.witness(&format!("rm -rf {cache}"));
+}
+
+#[test]
+fn a_disk_that_is_full_is_said_and_nothing_refers_to_what_is_missing() {
+    let project = with("full", &random(100_000));
+    let node = &project.lab.nodes[0];
+    let cache = format!("/mnt/{}", project.name);
+    // Bytes are left, files are not: the check before cannot see it.
+    node.witness(&format!(
+        "mkdir -p {cache} && mount -t tmpfs -o size=1g,nr_inodes=9 tmpfs {cache}"
+    ));
+    project.use_lab(&format!("artifacts: {{ remote_cache_dir: {cache} }}\n"));
+    let failed = project.webpods().run(["push"]);
+    assert_ne!(failed.status, 0, "{failed}");
+    assert!(
+        failed.stderr.contains("No space left on device"),
+        "{failed}"
+    );
+    assert!(failed.stderr.contains("free disk space"), "{failed}");
+    assert_eq!(
+        node.witness(&format!("find {cache}/refs -type f 2>/dev/null || true")),
+        ""
+    );
+
+    node.witness(&format!("mount -o remount,nr_inodes=1000 {cache}"));
+    project.up();
+    project.answers();
+    project.webpods().ok(["down"]);
+    node.witness(&format!("umount {cache} && rmdir {cache}"));
+}
+
+#[test]
+fn another_project_that_goes_takes_nothing_that_is_about_to_start() {
+    let leaving = Project::compose("leaving", ONE);
+    let coming = Project::compose("coming", ONE);
+    coming.write("app/VERSION", &leaving.read("app/VERSION"));
+    leaving.up();
+    coming.webpods().ok(["build"]);
+    // It goes when the plan is made and locked, and nothing is started yet.
+    let program = env!("CARGO_BIN_EXE_webpods");
+    let folder = leaving.path("");
+    coming.write(
+        ".webpods/pipeline/up.lua",
+        &format!(
+            "return function(run)
+    run.guard()
+    run.build()
+    run.observe()
+    run.plan()
+    run.show()
+    run.lock()
+    webpods.sh({{ 'sh', '-c', 'cd {} && exec {program} down' }})
+    run.apply()
+end
+",
+            folder.display()
+        ),
+    );
+    coming.up();
+    coming.answers();
+    assert_eq!(leaving.containers("{{.Names}}"), Vec::<String>::new());
+}
+
+#[test]
+fn a_new_host_gets_its_images_from_another_one_when_the_client_has_none() {
+    let project = Project::compose("fetch", ONE);
+    project.up();
+    let spread = ONE.replace(
+        "hosts: [node-1] }",
+        "hosts: [node-1, node-2] }\n    scale: 2",
+    );
+    project.compose_file(&spread);
+    let (_folder, path) = nothing_known();
+    let fresh = project.webpods().env("XDG_CACHE_HOME", path);
+    // Nor does its engine.
+    let fresh = fresh.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    let up = fresh.run(["up", "-d", "--no-build"]).expect(0);
+    assert!(up.stderr.contains("fetched from host `node-1`"), "{up}");
+    let hosts = project.containers("{{.Names}}");
+    assert_eq!(hosts.len(), 2, "{hosts:?}");
+    project.answers();
+}
+
+#[test]
+fn a_client_that_never_built_it_rolls_back_and_ships_nothing() {
+    let project = Project::compose("undone", ONE);
+    project.up();
+    let mut file = fs::File::options();
+    let mut file = file.append(true).open(project.path("app/VERSION")).unwrap();
+    writeln!(file, "2").unwrap();
+    project.up();
+    let (_folder, path) = nothing_known();
+    let fresh = project.webpods().env("XDG_CACHE_HOME", path);
+    let back = fresh.run(["rollback"]).expect(0);
+    assert!(!back.stderr.contains("fetched from"), "{back}");
+    project.answers();
+}
