@@ -15,4 +15,4 @@ pub use lab::{Lab, Node, lab};
 pub use load::Load;
 pub use project::Project;
 pub use wait::eventually;
-pub use webpods::Webpods;
+pub use webpods::{Run, Webpods};
