@@ -61,12 +61,13 @@ impl Engine {
         let _ = try_join_all(released).await;
     }
 
-    /// Whether all blobs of an image can be had: from this machine or from a host's cache.
+    /// Whether all blobs of an image can be had: from this machine, from hosts' caches, or from a
+    /// host's engine.
     pub(super) async fn obtainable(&self, image: &Image, observed: &Observed) -> Result<bool> {
         let store = self.store().await?;
-        Ok(image
-            .blobs()
-            .all(|blob| store.holds(blob) || holder(blob, observed).is_some()))
+        let mut blobs = image.blobs();
+        let cached = |blob: &Blob| store.holds(blob) || holder(blob, observed).is_some();
+        Ok(blobs.all(cached) || runner(image, observed).is_some())
     }
 
     /// Gets the blobs that the plan ships and this machine does not have, from hosts that do.
@@ -76,6 +77,7 @@ impl Engine {
     pub(super) async fn gather(&self, plan: &Plan, observed: &Observed) -> Result<()> {
         let store = self.store().await?;
         let mut missing: BTreeMap<&HostName, BTreeSet<Blob>> = BTreeMap::new();
+        let mut whole: Vec<(&HostName, &Image)> = Vec::new();
         for image in &plan.images {
             let blobs: BTreeSet<Blob> = image
                 .shipments
@@ -87,20 +89,32 @@ impl Engine {
                 })
                 .collect();
             for blob in blobs.into_iter().filter(|blob| !store.holds(blob)) {
-                let Some(host) = holder(&blob, observed) else {
-                    return Err(nowhere(&image.image, &blob));
-                };
-                missing.entry(host).or_default().insert(blob);
+                let image = &image.image;
+                if let Some(host) = holder(&blob, observed) {
+                    missing.entry(host).or_default().insert(blob);
+                } else if let Some(host) = runner(image, observed) {
+                    // Its engine had a layer that its cache never saw.
+                    whole.push((host, image));
+                    break;
+                } else {
+                    return Err(nowhere(image, &blob));
+                }
             }
         }
         let nodes = self.nodes().await?;
         let cache = &self.settings.context.artifacts.remote_cache_dir;
+        let events = &self.settings.events;
+        for (name, image) in whole {
+            if let Some(node) = nodes.get(name) {
+                image::fetch_image(node, image, store, events).await?;
+            }
+        }
         for (name, blobs) in missing {
             let Some(node) = nodes.get(name) else {
                 continue;
             };
             let blobs: Vec<Blob> = blobs.into_iter().collect();
-            image::fetch(node, cache, &blobs, store, &self.settings.events).await?;
+            image::fetch(node, cache, &blobs, store, events).await?;
         }
         Ok(())
     }
@@ -113,9 +127,16 @@ fn holder<'a>(blob: &Blob, observed: &'a Observed) -> Option<&'a HostName> {
     found.map(|(name, _)| name)
 }
 
+/// A host whose engine has the image.
+fn runner<'a>(image: &Image, observed: &'a Observed) -> Option<&'a HostName> {
+    let mut hosts = observed.hosts.iter();
+    let found = hosts.find(|(_, host)| host.images.contains(&image.manifest.digest));
+    found.map(|(name, _)| name)
+}
+
 fn nowhere(image: &Image, blob: &Blob) -> Error {
     Error::user(format!(
-        "image `{}` is neither on this machine nor complete in the cache of a host",
+        "image `{}` is neither on this machine nor complete on a host",
         image.reference
     ))
     .cause(format!("blob `{}` is nowhere", blob.digest))

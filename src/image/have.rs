@@ -131,6 +131,9 @@ pub async fn fetch(
     events: &Events,
 ) -> Result<()> {
     let missing: Vec<&Blob> = blobs.iter().filter(|blob| !store.holds(blob)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
     let bytes = missing.iter().map(|blob| blob.size).sum();
     events.notice(format!(
         "{} of images are not on this machine and are fetched from host `{}`",
@@ -141,6 +144,32 @@ pub async fn fetch(
         fetch_one(node, cache_dir, blob, store).await?;
     }
     Ok(())
+}
+
+/// Copies an image from a host's engine into the local store: for one whose layers came to that
+/// host in another way, so that its cache does not have them.
+///
+/// # Errors
+/// The engine does not have it, or hands over something else; the store cannot be written.
+pub async fn fetch_image(node: &Node, image: &Image, store: &Store, events: &Events) -> Result<()> {
+    let (tag, platform) = (image.host_tag(), Some(image.platform.as_str()));
+    events.notice(format!(
+        "image `{}` is not on this machine and is fetched from host `{}`",
+        image.reference,
+        node.name()
+    ));
+    let engine = node.engine().await?;
+    let fetched = store
+        .obtain(engine, &tag, &image.reference, platform)
+        .await?;
+    if fetched.manifest == image.manifest {
+        return Ok(());
+    }
+    Err(Error::user(format!(
+        "the engine of host `{}` handed over another image for `{tag}`",
+        node.name()
+    ))
+    .hint("run the command again with `--build`"))
 }
 
 async fn fetch_one(node: &Node, cache_dir: &str, blob: &Blob, store: &Store) -> Result<()> {

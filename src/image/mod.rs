@@ -38,7 +38,7 @@ mod works;
 use amount::amount;
 
 pub use archive::Wanted;
-pub use have::{Have, fetch, have};
+pub use have::{Have, fetch, fetch_image, have};
 pub use hold::{Held, hold};
 pub use inventory::{Inventory, Shares, inventory};
 pub use load::load;
