@@ -34,6 +34,8 @@ remove_lab() {
 (cd "$target/e2e" && "$webpods" lab up --name $lab --nodes 3)
 
 stage "the tests"
+# Projects made up by chance and compared with Docker Compose: more of them than in a quick run.
+export COMPOSE_CASES=${COMPOSE_CASES:-150}
 if [ "$runner" = nextest ]; then
     cargo nextest run --locked --profile everything --no-fail-fast "$@"
 else
