@@ -211,7 +211,8 @@ impl Writer {
                 let mut seen: Vec<&str> = Vec::new();
                 for (key, value) in entries {
                     let clashes = seen.iter().any(|&other| excludes(key, other));
-                    if !seen.contains(&key) && !(careful && clashes) {
+                    let unwanted = careful && clashes;
+                    if !(unwanted || seen.contains(&key)) {
                         seen.push(key);
                         let _ = writeln!(text, "    {key}: {value}");
                     }

@@ -100,10 +100,10 @@ fn asked() -> BoxedStrategy<Case> {
     );
     parts
         .prop_map(|(flags, profiles, services, env_files, environment)| Case {
-            flags,
+            env_files,
             profiles,
             services,
-            env_files,
+            flags,
             environment,
             ..Case::default()
         })
