@@ -1,7 +1,7 @@
 //! The rollout of services that may change together, batch by batch (spec §13.4): out of the routes
 //! and stopped when only one container can be; started, gated, routed; drained and stopped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::diff::{Coming, Slot};
@@ -9,7 +9,7 @@ use super::fleet::Fleet;
 use super::routes::Routing;
 use super::stages::{self, Leaving, Stages, stop, switch};
 use super::work::Work;
-use super::{StepKind, health};
+use super::{StepKind, engines, health};
 use crate::error::Result;
 use crate::model::{HostName, ServiceName};
 
@@ -242,8 +242,12 @@ fn start(work: &Work<'_>, fleet: &Fleet<'_>, slot: &Slot) -> Option<StepKind> {
         service: work.name().clone(),
         replica: slot.number,
         container: replica.container.clone(),
-        body: Box::new(work.body(slot, configured, member.host, replica)?),
-        networks: configured.further(&work.wanted.service, slot.number),
+        body: Box::new(work.body(slot, configured, member, replica)?),
+        networks: if engines::takes_all_networks(member) {
+            BTreeMap::new()
+        } else {
+            configured.further(&work.wanted.service, slot.number)
+        },
         replaces: in_the_way.map(|container| container.id.clone()),
         post_start: work.wanted.service.post_start.clone(),
     })

@@ -13,6 +13,7 @@ mod diff;
 mod domains;
 mod down;
 mod eligible;
+mod engines;
 mod fleet;
 mod goal;
 mod health;

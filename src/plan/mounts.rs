@@ -205,15 +205,16 @@ fn bind(
             source.display().to_string().escape_debug()
         )));
     };
-    match older(mount, source).filter(|_| create) {
-        Some(line) => mounted.binds.push(line),
-        None => mounted.mounts.push(typed(
-            service,
-            mount,
-            MountType::BIND,
-            Some(source.to_owned()),
-        )?),
+    if let Some(line) = older(mount, source).filter(|_| create) {
+        mounted.binds.push(line);
+        return Ok(());
     }
+    let source = Some(source.to_owned());
+    let mut mount = typed(service, mount, MountType::BIND, source)?;
+    if create {
+        mount.bind_options.get_or_insert_default().create_mountpoint = Some(true);
+    }
+    mounted.mounts.push(mount);
     Ok(())
 }
 

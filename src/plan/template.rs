@@ -55,6 +55,8 @@ pub(super) struct Identity<'a> {
     pub ports: &'a BTreeMap<u16, u16>,
     /// The containers whose namespaces and volumes it uses.
     pub borrowed: &'a [Borrowed],
+    /// The engine takes all networks in the create body.
+    pub all_networks: bool,
 }
 
 /// The configuration of `service` on `host`.
@@ -171,20 +173,23 @@ impl Configured {
                 }
             }
         }
-        let endpoints = body
-            .networking_config
-            .as_mut()
-            .and_then(|config| config.endpoints_config.as_mut());
-        let name = names::in_compose(&self.project, service, identity.replica);
-        for endpoint in endpoints.into_iter().flat_map(HashMap::values_mut) {
-            also_known_as(endpoint, &name);
+        if let Some(config) = &mut body.networking_config {
+            let endpoints = config.endpoints_config.get_or_insert_default();
+            if identity.all_networks {
+                endpoints.extend(self.networks.clone());
+            }
+            let name = names::in_compose(&self.project, service, identity.replica);
+            for endpoint in endpoints.values_mut() {
+                also_known_as(endpoint, &name);
+            }
         }
         shares::borrow(&mut body, service, identity.borrowed);
         introduce(&mut body.env, service, host, identity);
         Template(body)
     }
 
-    /// Networks to connect the container of one replica to besides the first.
+    /// Networks to connect the container of one replica to besides the first, for engines that take
+    /// only that one when they create it.
     pub fn further(&self, service: &Service, replica: u32) -> BTreeMap<String, Value> {
         let name = names::in_compose(&self.project, service, replica);
         let networks = self.networks.iter().map(|(network, endpoint)| {

@@ -6,7 +6,7 @@ use super::fleet::{Member, list};
 use super::rollout::StopFirst;
 use super::template::is_reached_by_others;
 use super::work::{Frame, Work};
-use super::{ReplicaAction, eligible};
+use super::{ReplicaAction, eligible, engines};
 use crate::model::{HostName, MountKind};
 
 /// Adds the warnings about these services.
@@ -19,6 +19,7 @@ pub(super) fn collect(frame: &Frame<'_>, works: &[Work<'_>], warnings: &mut Vec<
         unrouted(frame, work, warnings);
         exposed(frame, work, warnings);
         far_dependencies(work, works, warnings);
+        too_new(frame, work, warnings);
     }
     left_out(frame, warnings);
 }
@@ -122,6 +123,21 @@ fn exposed(frame: &Frame<'_>, work: &Work<'_>, warnings: &mut Vec<String>) {
             list(&open),
             if open.len() == 1 { "has" } else { "have" }
         ));
+    }
+}
+
+/// Keys that an older engine does not carry out.
+fn too_new(frame: &Frame<'_>, work: &Work<'_>, warnings: &mut Vec<String>) {
+    let hosts: BTreeSet<&HostName> = work.numbers.values().collect();
+    for member in hosts.into_iter().filter_map(|host| frame.fleet.get(host)) {
+        for (key, since) in engines::too_new(&work.wanted.service, member) {
+            warnings.push(format!(
+                "`{key}` of `{}` has no effect on {}, which has Docker {}; it needs {since}",
+                work.name(),
+                member.name(),
+                member.observed.engine.escape_debug()
+            ));
+        }
     }
 }
 

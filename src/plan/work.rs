@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::current::{Current, Standing};
 use super::diff::{self, Coming, Desired, Slot};
-use super::fleet::Fleet;
+use super::fleet::{Fleet, Member};
 use super::goal::{Goal, Wanted};
 use super::inputs::Inputs;
 use super::mounts::Files;
@@ -15,11 +15,10 @@ use super::rollout::{self, StopFirst};
 use super::shares::{self, Borrowed};
 use super::template::{Configured, Identity, Setting, configure};
 use super::volumes::{self, Stay, Volume};
-use super::{Batch, Reason, eligible, names, replicas, template};
+use super::{Batch, Reason, eligible, engines, names, replicas, template};
 use crate::error::{Error, Result};
 use crate::model::{
-    Digest, Host, HostName, Image, PortPublication, ReleaseId, Service, ServiceName, StackKey,
-    Template,
+    Digest, HostName, Image, PortPublication, ReleaseId, Service, ServiceName, StackKey, Template,
 };
 
 /// One service's decisions.
@@ -245,18 +244,19 @@ impl<'w> Work<'w> {
         &self,
         slot: &Slot,
         configured: &Configured,
-        host: &Host,
+        member: &Member<'_>,
         replica: &WantedReplica,
     ) -> Option<Template> {
         Some(
             configured.body(
                 &self.wanted.service,
-                host,
+                member.host,
                 &Identity {
                     image: self.image()?,
                     release: self.release,
                     replica: slot.number,
                     ports: &replica.ports,
+                    all_networks: engines::takes_all_networks(member),
                     borrowed: self
                         .borrowed
                         .get(&slot.number)

@@ -15,6 +15,7 @@ mod engine;
 mod fleet;
 mod isolation;
 mod relations;
+mod same;
 mod shipping;
 mod shop;
 mod support;

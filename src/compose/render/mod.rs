@@ -281,6 +281,16 @@ impl Pass {
                 order::sort_entries(&mut entries, self.form);
                 Some(Json::Object(entries.into_iter().collect()))
             }
+            // Compose takes 0 for "not one number" and prints the pair.
+            Ok(Json::Number(zero)) if matches!(kind, Type::Ulimit) && zero.as_i64() == Some(0) => {
+                let pair = [("soft", 0), ("hard", 0)];
+                let yaml = self.form == Form::Yaml;
+                let pair = pair.into_iter().filter(|_| yaml);
+                Some(Json::Object(
+                    pair.map(|(key, zero)| (key.to_owned(), zero.into()))
+                        .collect(),
+                ))
+            }
             Ok(value) => Some(value),
             Err(message) => {
                 let message = format!("{}: {message}", path.join("."));

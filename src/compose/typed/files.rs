@@ -1,6 +1,7 @@
 //! `configs:` and `secrets:` of a service, with their content.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
@@ -8,17 +9,25 @@ use super::Input;
 use super::read::{flag, items, string};
 use crate::compose::diagnose::{Checked, Problem};
 use crate::compose::source::Span;
-use crate::model::FileMount;
+use crate::model::{FileMount, MountKind, ServiceMount};
 
 /// Biggest config or secret, in bytes; they travel inside the plan.
 const BIGGEST: u64 = 1 << 20;
 
-/// Reads one of the two sections of a service.
+/// What a config or secret is.
+enum Content {
+    Bytes(Vec<u8>),
+    Folder(PathBuf),
+}
+
+/// Reads one of the two sections of a service. Configs that are folders of the project become
+/// `mounts`.
 pub fn read(
     service: &str,
     section: &str,
     tree: &Json,
     input: &Input<'_>,
+    mounts: &mut Vec<ServiceMount>,
 ) -> Checked<Vec<FileMount>> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
@@ -30,7 +39,17 @@ pub fn read(
             .find(&[section, &key])
             .map_or(Span::NOWHERE, |node| node.at);
         match content(section, &key, definition, input) {
-            Ok(content) => files.push(FileMount {
+            Ok(Content::Folder(source)) => mounts.push(ServiceMount {
+                kind: MountKind::Bind {
+                    source,
+                    in_project: true,
+                    create_host_path: false,
+                },
+                target: target(section, &key, string(&item["target"])),
+                read_only: true,
+                options: BTreeMap::new(),
+            }),
+            Ok(Content::Bytes(content)) => files.push(FileMount {
                 target: target(section, &key, string(&item["target"])),
                 key,
                 content,
@@ -57,7 +76,7 @@ fn content(
     key: &str,
     definition: &Json,
     input: &Input<'_>,
-) -> Result<Vec<u8>, String> {
+) -> Result<Content, String> {
     if flag(&definition["external"]) {
         return Err(format!(
             "`{key}` is external, which needs a Swarm; use `file`, `environment` or `content`"
@@ -69,13 +88,13 @@ fn content(
         ));
     }
     if let Some(text) = definition["content"].as_str() {
-        return Ok(text.as_bytes().to_vec());
+        return Ok(Content::Bytes(text.as_bytes().to_vec()));
     }
     if let Some(variable) = string(&definition["environment"]) {
         return input
             .environment
             .get(&variable)
-            .map(|value| value.as_bytes().to_vec())
+            .map(|value| Content::Bytes(value.as_bytes().to_vec()))
             .ok_or_else(|| format!("`{key}` is the variable `{variable}`, which is not set"));
     }
     let Some(path) = string(&definition["file"]) else {
@@ -87,15 +106,25 @@ fn content(
         .strip_prefix(input.folder)
         .unwrap_or(Path::new(&path))
         .display();
-    let size = std::fs::metadata(&path)
-        .map_err(|error| format!("cannot read `{shown}` for `{key}`: {error}"))?
-        .len();
-    if size > BIGGEST {
+    let found = std::fs::metadata(&path)
+        .map_err(|error| format!("cannot read `{shown}` for `{key}`: {error}"))?;
+    if found.is_dir() {
+        if section == "secrets" || !Path::new(&path).starts_with(input.folder) {
+            return Err(format!(
+                "`{shown}` for `{key}` is a folder, which only a config inside the project can be"
+            ));
+        }
+        return Ok(Content::Folder(PathBuf::from(path)));
+    }
+    if found.len() > BIGGEST {
         return Err(format!(
             "`{shown}` for `{key}` is bigger than 1 MiB; use a volume"
         ));
     }
-    std::fs::read(&path).map_err(|error| format!("cannot read `{shown}` for `{key}`: {error}"))
+    let bytes = std::fs::read(&path);
+    bytes
+        .map(Content::Bytes)
+        .map_err(|error| format!("cannot read `{shown}` for `{key}`: {error}"))
 }
 
 /// Where it appears in the container.

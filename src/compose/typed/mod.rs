@@ -123,8 +123,9 @@ fn service(
         vec![Problem::new(node.at, message)]
     })?;
     let grace = read::nanoseconds(&tree["stop_grace_period"]).unwrap_or(10_000_000_000);
-    let mut files = files::read(key, "configs", tree, input)?;
-    files.extend(files::read(key, "secrets", tree, input)?);
+    let mut mounts = mounts::read(tree, input.folder);
+    let mut files = files::read(key, "configs", tree, input, &mut mounts)?;
+    files.extend(files::read(key, "secrets", tree, input, &mut mounts)?);
     Ok(Service {
         name: name.clone(),
         image: string(&tree["image"]),
@@ -134,7 +135,7 @@ fn service(
         placement: relations::placement(extensions::placement(key, node)?, tree),
         ingress: extensions::ingress(key, node)?,
         template: template::read(key, node, tree, input)?,
-        mounts: mounts::read(tree, input.folder),
+        mounts,
         files,
         networks: networks::read(tree),
         network_mode: string(&tree["network_mode"]),

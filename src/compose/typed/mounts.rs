@@ -45,7 +45,8 @@ fn mount(tree: &Json, folder: &Path) -> Option<ServiceMount> {
             MountKind::Bind {
                 in_project: path.starts_with(folder),
                 source: path,
-                create_host_path: flag(&tree["bind"]["create_host_path"]),
+                // Without any options the short syntax is meant.
+                create_host_path: tree["bind"].is_null() || flag(&tree["bind"]["create_host_path"]),
             }
         }
         ("tmpfs", _) => {

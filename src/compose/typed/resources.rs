@@ -59,8 +59,8 @@ pub fn read(tree: &Json) -> Map<String, Json> {
     let mut requests: Vec<Json> = items(&reservations["devices"])
         .map(|device| request(device, false))
         .collect();
-    requests.extend(items(&tree["gpus"]).map(|gpu| request(gpu, true)));
     requests.extend(cdi(&tree["devices"]));
+    requests.extend(items(&tree["gpus"]).map(|gpu| request(gpu, true)));
     if !requests.is_empty() {
         put("DeviceRequests", json!(requests));
     }

@@ -165,8 +165,8 @@ fn host(tree: &Json, folder: &Path) -> Result<Map<String, Json>, String> {
     ] {
         put(&mut host, to, tree[from].clone());
     }
-    let (add, drop) = capabilities::read(&texts(&tree["cap_add"]), &texts(&tree["cap_drop"]));
-    for (key, list) in [("CapAdd", add), ("CapDrop", drop)] {
+    for (from, key) in [("cap_add", "CapAdd"), ("cap_drop", "CapDrop")] {
+        let list = capabilities::read(&texts(&tree[from]));
         if !list.is_empty() {
             put(&mut host, key, json!(list));
         }
@@ -215,7 +215,8 @@ fn logging(tree: &Json) -> Json {
 fn restart(tree: &Json) -> Json {
     let policy = &tree["deploy"]["restart_policy"];
     let (name, attempts) = if policy.is_object() {
-        let name = string(&policy["condition"]).unwrap_or_else(|| "any".to_owned());
+        // Without a condition Docker Compose restarts nothing, whatever the specification says.
+        let name = string(&policy["condition"]).unwrap_or_default();
         (name, number(&policy["max_attempts"]))
     } else {
         let Some(restart) = string(&tree["restart"]) else {

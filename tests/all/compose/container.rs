@@ -160,10 +160,7 @@ fn deploy_is_over_the_old_keys() {
         policy("restart: on-failure:3"),
         json!({"Name": "on-failure", "MaximumRetryCount": 3})
     );
-    assert_eq!(
-        policy("deploy: {restart_policy: {}}"),
-        json!({"Name": "always"})
-    );
+    assert_eq!(policy("deploy: {restart_policy: {}}"), json!({"Name": ""}));
     assert_eq!(service("scale: 4").replicas, 4);
     assert_eq!(service("tty: false").replicas, 1);
 }

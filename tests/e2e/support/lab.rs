@@ -61,11 +61,16 @@ pub fn lab() -> &'static Lab {
 }
 
 impl Node {
+    /// The container that it is on this machine.
+    pub fn container(&self) -> String {
+        format!("webpods-lab-{NAME}-{}", self.name)
+    }
+
     /// What `script` prints on the node, run by root past ssh and past webpods: the eye of a
     /// witness.
     #[track_caller]
     pub fn witness(&self, script: &str) -> String {
-        let container = format!("webpods-lab-{NAME}-{}", self.name);
+        let container = self.container();
         let output = Command::new("docker")
             .args(["exec", &container, "sh", "-c", script])
             .output()

@@ -11,7 +11,7 @@ mod webpods;
 
 pub use buildx::with_buildx;
 pub use http::{Answer, get};
-pub use lab::{Lab, Node, lab};
+pub use lab::{Lab, NAME, Node, lab};
 pub use load::Load;
 pub use project::Project;
 pub use wait::eventually;

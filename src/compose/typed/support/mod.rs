@@ -9,6 +9,7 @@ mod deploy;
 mod page;
 mod service;
 mod sizes;
+mod together;
 mod top;
 mod within;
 
@@ -75,6 +76,7 @@ pub fn check(document: &Node, warnings: &mut Vec<String>, problems: &mut Vec<Pro
     let services = document.get("services").and_then(Node::as_map);
     for (name, entry) in services.into_iter().flatten() {
         sizes::warn_of_fractions(name, &entry.node, warnings);
+        together::warn_of_pairs(name, &entry.node, warnings);
     }
 }
 

@@ -93,9 +93,7 @@ pub static TABLE: Table = Table {
         Row("hostname", Carries("`Config.Hostname`")),
         Row(
             "image",
-            Differs(
-                "pulled here and shipped to hosts, under a name made of its digest; with `x-artifacts`, hosts pull",
-            ),
+            Differs("pulled here and shipped to hosts, under a name made of its digest"),
         ),
         Row("init", Carries("`HostConfig.Init`")),
         Row(

@@ -106,7 +106,7 @@ pub static RESOURCES: Table = Table {
         Row(
             "configs.*.file",
             Differs(
-                "read here, at most 1 MiB, shipped and mounted; Docker Compose mounts it from where it is",
+                "read here, at most 1 MiB, or a folder of the project; shipped and mounted; Docker Compose mounts it from where it is",
             ),
         ),
         Row(
