@@ -58,7 +58,7 @@ fn rewrite(node: &mut Node, path: &[&str]) -> Result<(), Problem> {
             ["ulimits", _] | ["build", "ulimits", _] => ulimit(node)?,
             ["depends_on"] => depends_on(node),
             ["env_file"] => env_files(node),
-            ["label_file" | "dns"] => listed(node),
+            ["label_file" | "dns"] | ["develop", "watch", _, "ignore" | "include"] => listed(node),
             ["gpus"] => gpus(node),
             ["networks" | "models"] => names(node),
             ["volumes", _] => volume(node)?,

@@ -173,6 +173,17 @@ impl Pass<'_> {
                 && !self.disabled.contains_key(other)
             {
                 self.unknown(&entry.node, name, "service", "services", other);
+            } else if let Some(other) = entry
+                .node
+                .as_str()
+                .and_then(|text| text.strip_prefix("service:"))
+                && let Some(service) = self.model.find(&["services", other])
+                && service.get("build").is_none()
+            {
+                let message = format!(
+                    "services.{name}.build: `{other}` has no `build:` and cannot be a context"
+                );
+                self.say(&entry.node, message);
             }
         }
     }

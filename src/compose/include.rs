@@ -53,6 +53,15 @@ impl Loader {
             Some(_) => Some(item),
             None => item.get("path"),
         });
+        let env_files = strings(item.get("env_file"));
+        let working = self.cwd.join(scope.working);
+        if let Some((path, at)) = env_files
+            .iter()
+            .find(|(path, _)| !working.join(path).is_file())
+        {
+            let path = path.escape_debug();
+            return fail(*at, format!("include: env file `{path}` does not exist"));
+        }
         let Some((first, at)) = written.first().cloned() else {
             // Compose makes nothing of it.
             let line = "include: an entry without `path` includes nothing";
@@ -83,15 +92,12 @@ impl Loader {
             );
             return fail(at, message);
         }
-        let env_files: Vec<PathBuf> = match strings(item.get("env_file")).as_slice() {
+        let env_files: Vec<PathBuf> = match env_files.as_slice() {
             [] => Some(place.env.join(".env"))
                 .filter(|path| path.is_file())
                 .into_iter()
                 .collect(),
-            files => {
-                let working = self.cwd.join(scope.working);
-                files.iter().map(|(path, _)| working.join(path)).collect()
-            }
+            files => files.iter().map(|(path, _)| working.join(path)).collect(),
         };
         let environment = environment::with_files(scope.environment, &env_files)
             .map_err(|message| vec![Problem::new(item.at, format!("include: {message}"))])?;
@@ -168,6 +174,14 @@ fn check(item: &Node, warnings: &mut Vec<String>) -> Checked<()> {
             ),
         };
     };
+    for key in ["path", "env_file"] {
+        let items = map.get(key).and_then(|entry| entry.node.as_list());
+        let other = |item: &&Node| item.as_str().is_none();
+        if let Some(item) = items.unwrap_or_default().iter().find(other) {
+            let message = format!("include.{key}: must be strings, not {}", item.kind());
+            return fail(item.at, message);
+        }
+    }
     let known = ["path", "env_file", "project_directory"];
     for key in map.keys() {
         if !known.contains(&key.as_str()) {

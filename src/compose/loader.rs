@@ -69,7 +69,11 @@ impl Loader {
 
     /// Lays every document of a file over `model`.
     fn file(&mut self, path: &Path, mut model: Node, scope: Scope<'_>) -> Checked<Node> {
-        let (file, documents) = self.read(path)?;
+        // The project's own files are read once; only those that others extend are kept.
+        let (file, documents) = match self.parsed.remove(path) {
+            Some(parsed) => parsed,
+            None => self.parse(path)?,
+        };
         for document in documents {
             let Some(mut document) = document else {
                 return fail(Span::new(file, 0, 0), "the document is empty");
@@ -141,8 +145,15 @@ impl Loader {
     }
 
     /// The documents of a file as they are written.
-    pub fn peek(&mut self, path: &Path) -> Checked<Vec<Option<Node>>> {
-        Ok(self.read(path)?.1)
+    pub fn peek(&mut self, path: &Path) -> Checked<&[Option<Node>]> {
+        if !self.parsed.contains_key(path) {
+            let read = self.parse(path)?;
+            self.parsed.insert(path.to_owned(), read);
+        }
+        Ok(self
+            .parsed
+            .get(path)
+            .map_or(&[], |(_, documents)| documents))
     }
 
     fn read(&mut self, path: &Path) -> Checked<(FileId, Vec<Option<Node>>)> {

@@ -279,6 +279,8 @@ fn run(
             }
             typed::empty(fallback, &found.folder)
         }
+        // What it warns of is said; nobody asks for more.
+        Ok(_) if options.model_only => typed::empty(fallback, &found.folder),
         other => other?,
     };
     Ok(Loaded {

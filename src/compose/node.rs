@@ -1,5 +1,7 @@
 //! The tree that every pass works on: YAML values that remember where they were written.
 
+use std::ops::{Deref, DerefMut};
+
 use indexmap::IndexMap;
 
 use super::source::Span;
@@ -49,8 +51,70 @@ pub enum Value {
     Map(Map),
 }
 
-/// A mapping in the order it was written.
-pub type Map = IndexMap<String, Entry>;
+/// A mapping in the order it was written. Behind a pointer, because most nodes are scalars and all
+/// are as big as the biggest.
+#[derive(Debug, Clone, Default)]
+pub struct Map(Box<IndexMap<String, Entry>>);
+
+impl Map {
+    /// Without entries.
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl Deref for Map {
+    type Target = IndexMap<String, Entry>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Map {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl FromIterator<(String, Entry)> for Map {
+    fn from_iter<I: IntoIterator<Item = (String, Entry)>>(entries: I) -> Self {
+        Self(Box::new(entries.into_iter().collect()))
+    }
+}
+
+impl Extend<(String, Entry)> for Map {
+    fn extend<I: IntoIterator<Item = (String, Entry)>>(&mut self, entries: I) {
+        self.0.extend(entries);
+    }
+}
+
+impl IntoIterator for Map {
+    type Item = (String, Entry);
+    type IntoIter = indexmap::map::IntoIter<String, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Map {
+    type Item = (&'a String, &'a Entry);
+    type IntoIter = indexmap::map::Iter<'a, String, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a mut Map {
+    type Item = (&'a String, &'a mut Entry);
+    type IntoIter = indexmap::map::IterMut<'a, String, Entry>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter_mut()
+    }
+}
 
 /// A mapping's value and the place of its key.
 #[derive(Debug, Clone)]

@@ -46,7 +46,7 @@ pub fn print(loaded: &Loaded, format: Format) -> Result<String> {
             }
         },
     };
-    Ok(if loaded.raw {
+    Ok(if loaded.raw || !text.contains('$') {
         text
     } else {
         text.replace('$', "$$")

@@ -67,6 +67,14 @@ fn visit(node: &Node, shape: &Shape, path: &Path<'_>, problems: &mut Vec<Problem
                 let message = format!("{path}: must be between {lowest} and {highest}");
                 problems.push(Problem::new(node.at, message));
             }
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "bounds far below 2^53, or the biggest"
+            )]
+            Value::Float(value) if *value < *lowest as f64 || *value > *highest as f64 => {
+                let message = format!("{path}: must be between {lowest} and {highest}");
+                problems.push(Problem::new(node.at, message));
+            }
             value if Kind::Int.accepts(value) => {}
             _ => wrong(node, &[Kind::Int, Kind::Str], path, problems),
         },
