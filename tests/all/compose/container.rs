@@ -1,9 +1,9 @@
 //! What reaches the Engine API.
 
 use serde_json::json;
-use webpods::model::UpdateOrder;
+use webpods::model::{MountKind, UpdateOrder};
 
-use super::typed::{service, template};
+use super::typed::{load, load_in, service, template};
 
 #[test]
 fn the_process_in_the_container() {
@@ -163,4 +163,121 @@ fn deploy_is_over_the_old_keys() {
     assert_eq!(policy("deploy: {restart_policy: {}}"), json!({"Name": ""}));
     assert_eq!(service("scale: 4").replicas, 4);
     assert_eq!(service("tty: false").replicas, 1);
+}
+
+#[test]
+fn networks_have_all_their_options() {
+    let loaded = load(
+        "services:\n  web:\n    image: a\n    mac_address: 02:42:ac:11:65:43\n    networks:\n      \
+         a: {priority: 1, gw_priority: 7, interface_name: eth7, driver_opts: {o: 1}, link_local_ips: [169.254.1.1]}\n      \
+         b: {mac_address: \"02:42:ac:11:65:44\"}\nnetworks: {a: {}, b: {}}\n",
+    );
+    let networks = &loaded.project.services["web"].networks;
+    let (first, second) = (&networks["a"], &networks["b"]);
+    assert_eq!(first.mac_address.as_deref(), Some("02:42:ac:11:65:43"));
+    assert_eq!(second.mac_address.as_deref(), Some("02:42:ac:11:65:44"));
+    assert_eq!((first.gw_priority, second.gw_priority), (Some(7), None));
+    assert_eq!(first.link_local_ips, ["169.254.1.1"]);
+    let options: Vec<_> = first.driver_opts.iter().collect();
+    let wanted = [("com.docker.network.endpoint.ifname", "eth7"), ("o", "1")];
+    assert_eq!(
+        options,
+        wanted
+            .map(|(a, b)| (a.to_owned(), b.to_owned()))
+            .iter()
+            .map(|(a, b)| (a, b))
+            .collect::<Vec<_>>()
+    );
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+}
+
+#[test]
+fn mounts_have_all_their_options() {
+    let web = service(
+        "use_api_socket: true\nattach: false\nvolumes:\n  - /srv:/a:z\n  - {type: bind, source: /srv, target: /b, consistency: cached}\n  \
+         - {type: bind, source: /srv, target: /c, bind: {create_host_path: false}}",
+    );
+    assert!(!web.attach);
+    let made = |index: usize| match &web.mounts[index].kind {
+        MountKind::Bind {
+            create_host_path, ..
+        } => *create_host_path,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([0, 1, 2, 3].map(made), [true, true, false, true]);
+    assert_eq!(web.mounts[0].options["SELinux"], "z");
+    assert_eq!(web.mounts[1].options["Consistency"], "cached");
+    assert_eq!(web.mounts[3].target, "/var/run/docker.sock");
+}
+
+#[test]
+fn keys_that_do_nothing_beside_another_are_named() {
+    let loaded = load(
+        "services:\n  web:\n    image: a\n    network_mode: host\n    mac_address: 02:42:ac:11:65:43\n    volumes:\n      \
+         - /srv:/fine:z\n      - {type: bind, source: /srv, target: /b, bind: {selinux: Z, create_host_path: true, propagation: shared}}\n",
+    );
+    let named = |part: &str| {
+        loaded
+            .project
+            .warnings
+            .iter()
+            .filter(|line| line.contains(part))
+            .count()
+    };
+    assert_eq!(named("mac_address: no effect beside `network_mode`"), 1);
+    assert_eq!(named("selinux: no effect beside `propagation`"), 1);
+    assert_eq!(named("selinux"), 1);
+}
+
+#[test]
+fn a_folder_can_be_a_config_but_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("d")).unwrap();
+    let text = "services:\n  web:\n    image: a\n    configs: [{source: d, target: /etc/d}]\nconfigs:\n  d: {file: ./d}\n";
+    let loaded = load_in(folder.path(), text).unwrap();
+    let web = &loaded.project.services["web"];
+    assert_eq!(
+        (web.mounts[0].target.as_str(), web.mounts[0].read_only),
+        ("/etc/d", true)
+    );
+    assert!(matches!(
+        &web.mounts[0].kind,
+        MountKind::Bind {
+            in_project: true,
+            ..
+        }
+    ));
+    assert!(web.files.is_empty());
+    for (from, to) in [("configs", "secrets"), ("./d", "/")] {
+        let error = load_in(folder.path(), &text.replace(from, to))
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("is a folder"), "{error}");
+    }
+}
+
+/// The digests are from the labels of containers that Docker Compose v2.40.3 made.
+#[test]
+fn labels_are_those_of_docker_compose() {
+    let label = |keys: &str, label: &str| {
+        let loaded = load(&format!("services:\n  web:\n    image: same-app:1\n{keys}"));
+        let labels = &loaded.project.services["web"].compose_labels;
+        labels[&format!("com.docker.compose.{label}")].clone()
+    };
+    let plain = "1ddbb6454727ddc20313c56ac44cb3aee8242663d0712c85e10a51ec68cb3c20";
+    for keys in [
+        "",
+        "    scale: 2\n    pull_policy: never\n    profiles: []\n",
+    ] {
+        assert_eq!(label(keys, "config-hash"), plain, "{keys}");
+    }
+    let more = "    labels: {a: \"<b> & c\"}\n    extra_hosts: [\"a:1.1.1.1\"]\n";
+    assert_eq!(
+        label(more, "config-hash"),
+        "9811e1fdc540c58706edda625374e0e72770ca6bb81f1c68a8b0aa3a0cf21682"
+    );
+    let depends = "    depends_on: [db]\n  db: {image: d}\n";
+    assert_eq!(label(depends, "depends_on"), "db:service_started:false");
+    assert_eq!(label(depends, "config-hash"), plain);
+    assert!(label("", "project.config_files").ends_with("/compose.yml"));
 }
