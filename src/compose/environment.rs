@@ -1,6 +1,7 @@
 //! Variables from env files and from the process, for the project and for its services.
 
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::diagnose::{Checked, Problem};
@@ -26,9 +27,26 @@ pub fn with_files(own: &Variables, files: &[PathBuf]) -> Result<Variables, Strin
     Ok(all)
 }
 
+/// Biggest env file that is read, in bytes.
+const BIGGEST: u64 = 32 << 20;
+
+/// What a Compose file names must be a file: reading a pipe may never end.
+fn regular(path: &Path) -> Result<(), String> {
+    match path.metadata() {
+        Ok(found) if !found.is_file() => Err(format!("`{}` is not a file", path.display())),
+        _ => Ok(()),
+    }
+}
+
 fn text(path: &Path) -> Result<String, String> {
-    let bytes = std::fs::read(path)
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)
+        .and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes))
         .map_err(|error| format!("cannot read env file `{}`: {error}", path.display()))?;
+    if bytes.len() as u64 > BIGGEST {
+        let path = path.display();
+        return Err(format!("env file `{path}` is bigger than 32 MiB"));
+    }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let text = String::from_utf8(bytes.to_vec())
         .map_err(|_| format!("env file `{}` is not valid UTF-8", path.display()))?;
@@ -199,7 +217,9 @@ fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Res
             }
             continue;
         }
-        let text = text(&place).map_err(|message| Problem::new(file.at, message))?;
+        let text = regular(&place)
+            .and_then(|()| text(&place))
+            .map_err(|message| Problem::new(file.at, message))?;
         // The project's variables win, then the service's own.
         let lookup = |name: &str| {
             project
@@ -266,7 +286,10 @@ fn read_label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
                 .get(name)
                 .and_then(|entry: &Entry| entry.node.scalar_text())
         };
-        let text = text(&folder.join(path)).map_err(|message| Problem::new(file.at, message))?;
+        let place = folder.join(path);
+        let text = regular(&place)
+            .and_then(|()| text(&place))
+            .map_err(|message| Problem::new(file.at, message))?;
         let found =
             dotenv::parse(&text, Variables::new(), &earlier).map_err(|(line, message)| {
                 Problem::new(

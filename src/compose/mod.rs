@@ -246,7 +246,7 @@ fn run(
         interpolate::variables(&model, &mut variables);
         return Ok(Loaded {
             project: typed::empty(name, &found.folder),
-            tree: render::raw(&model, Form::Json),
+            tree: render::raw(&model, Form::Json, !options.no_normalize),
             model,
             raw: true,
             files: loader.sources.paths(),

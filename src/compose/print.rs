@@ -37,7 +37,7 @@ pub fn print(loaded: &Loaded, format: Format) -> Result<String> {
             }
             escaped(text)
         }
-        Format::Yaml if loaded.raw => yaml::write(&render::raw(&loaded.model, Form::Yaml)),
+        Format::Yaml if loaded.raw => yaml::write(&render::raw(&loaded.model, Form::Yaml, false)),
         Format::Yaml => match render::model(&loaded.model, Form::Yaml) {
             Ok(document) => yaml::write(&document),
             Err(problems) => {

@@ -51,6 +51,11 @@ fn visit(node: &mut Node, path: &Path<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Whether items of a list are told apart by a key.
+pub fn applies(path: &[&str]) -> bool {
+    rule(path).is_some()
+}
+
 type Key = fn(&Node) -> Result<String, String>;
 
 fn rule(path: &[&str]) -> Option<Key> {

@@ -13,7 +13,9 @@ use serde_json::{Map as Object, Value as Json};
 
 use super::diagnose::{Checked, Problem};
 use super::node::{Map, Node, Value};
+use super::path::Path;
 use super::source::Span;
+use super::unique;
 use apart::EXTENSIONS;
 pub use apart::set_apart;
 use fields::TOP;
@@ -138,7 +140,12 @@ pub fn follows(key: &str, other: &str) -> bool {
 }
 
 /// A tree as it is, keys sorted: what Compose prints when variables are not replaced.
-pub fn raw(node: &Node, form: Form) -> Json {
+/// `normalized`: names without a value were looked up.
+pub fn raw(node: &Node, form: Form, normalized: bool) -> Json {
+    raw_at(node, form, normalized, &Path::ROOT)
+}
+
+fn raw_at(node: &Node, form: Form, normalized: bool, path: &Path<'_>) -> Json {
     match &node.value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),
@@ -152,16 +159,37 @@ pub fn raw(node: &Node, form: Form) -> Json {
         Value::Float(value) => Json::from(*value),
         Value::Time(text) if form == Form::Yaml => Json::String(format!("{BARE}{text}")),
         Value::Time(text) | Value::Str(text) => Json::String(text.clone()),
-        // To Compose an empty list is none.
-        Value::List(items) if form == Form::Json && items.is_empty() => Json::Null,
-        Value::List(items) => Json::Array(items.iter().map(|item| raw(item, form)).collect()),
+        Value::List(items)
+            if form == Form::Json
+                && items.is_empty()
+                && path.with(|keys| is_none(keys, normalized)) =>
+        {
+            Json::Null
+        }
+        Value::List(items) => {
+            let item = |item| raw_at(item, form, normalized, &path.item());
+            Json::Array(items.iter().map(item).collect())
+        }
         Value::Map(map) => {
             let mut keys: Vec<&String> = map.keys().collect();
             order::sort(&mut keys, form);
-            let entry = |key: &String| (key.clone(), raw(&map[key].node, form));
+            let entry = |key: &String| {
+                let value = raw_at(&map[key].node, form, normalized, &path.key(key));
+                (key.clone(), value)
+            };
             Json::Object(keys.into_iter().map(entry).collect())
         }
     }
+}
+
+/// To Compose an empty list is none, unless its items are told apart; looking up variables makes it
+/// none again.
+fn is_none(path: &[&str], normalized: bool) -> bool {
+    let looked_up = matches!(
+        path,
+        ["services", _, "environment"] | ["services", _, "build", "args"]
+    );
+    normalized && looked_up || !unique::applies(path)
 }
 
 /// A number that is not finite, as YAML has it.
@@ -179,7 +207,7 @@ fn extensions(map: &Map, form: Form, object: &mut Object<String, Json>) {
     let mut keys: Vec<&String> = map.keys().filter(|key| key.starts_with("x-")).collect();
     order::sort(&mut keys, form);
     for key in keys {
-        object.insert(key.clone(), raw(&map[key].node, form));
+        object.insert(key.clone(), raw(&map[key].node, form, false));
     }
 }
 
