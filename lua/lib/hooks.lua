@@ -43,9 +43,13 @@ end
 local function post_start(host, container, list)
     for _, hook in list or {} do
         if not one(host, container, "post_start", hook) then
-            local read, lines = pcall(host.docker.logs, host.docker, container, { tail = TAIL, show = true })
+            local read, lines =
+                pcall(host.docker.logs, host.docker, container, { tail = TAIL, show = true })
             webpods.fail(
-                `\`post_start\` of container \`{container}\` on host \`{host.name}\` could not run: {ended(host, container)}`,
+                `\`post_start\` of container \`{container}\` on host \`{host.name}\` could not run: {ended(
+                    host,
+                    container
+                )}`,
                 nil,
                 if read then last(lines) else nil
             )

@@ -96,7 +96,7 @@ local function give_up(host, step, reason)
     if found and found.State.Status == "exited" and found.State.ExitCode == 0 then
         webpods.fail(
             `container \`{step.container}\` on host \`{host.name}\` did not stay up: {reason}`,
-            "if it is meant to end, write `restart: \"no\"` in its service",
+            'if it is meant to end, write `restart: "no"` in its service',
             said
         )
     end
