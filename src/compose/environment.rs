@@ -38,6 +38,14 @@ fn regular(path: &Path) -> Result<(), String> {
     }
 }
 
+/// As [`regular`] for what is read as a Compose file; of a folder that reader says more.
+pub fn endless(path: &Path) -> Result<(), String> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    regular(path)
+}
+
 fn text(path: &Path) -> Result<String, String> {
     let mut bytes = Vec::new();
     std::fs::File::open(path)

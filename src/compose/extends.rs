@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use super::diagnose::{Checked, Problem, SHOWN, fail};
 use super::loader::{Loader, Scope};
-use super::merge;
 use super::node::{Map, Node, Value};
 use super::paths;
 use super::reset::Resets;
 use super::source::Span;
+use super::{budget, environment, merge};
 
 /// Longest chain of services that extend each other.
 const LONGEST: usize = 100;
@@ -97,6 +97,15 @@ impl Loader {
             resets.apply_to_service(name, &mut base);
         }
         let mut merged = merge::services(base, over)?;
+        self.extended += budget::weight(&merged);
+        if self.extended > budget::MOST_VALUES {
+            let most = budget::MOST_VALUES;
+            let message = format!(
+                "services.{name}.extends: the services that extend others have more than {most} \
+                 values together"
+            );
+            return fail(extends.at, message);
+        }
         if let Some(map) = merged.as_map_mut() {
             map.shift_remove("extends");
         }
@@ -148,6 +157,9 @@ impl Loader {
             return Err(vec![remote(other.at, "extends", written)]);
         }
         let path = self.base(file.scope.folder).path(written);
+        if let Err(message) = environment::endless(&path) {
+            return fail(other.at, message);
+        }
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
         let (mut model, resets) = self.base_file(&path, file.scope).map_err(|mut problems| {
             for problem in &mut problems {

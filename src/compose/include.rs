@@ -108,6 +108,12 @@ impl Loader {
             environment: &environment,
             included,
         };
+        if let Some(message) = files
+            .iter()
+            .find_map(|file| environment::endless(file).err())
+        {
+            return fail(at, message);
+        }
         let mut model = self.model(&files, scope).map_err(|mut problems| {
             for problem in &mut problems {
                 if problem.at == Span::NOWHERE {

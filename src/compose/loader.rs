@@ -7,7 +7,9 @@ use super::diagnose::{Checked, Problem, fail};
 use super::node::{Map, Node, Value};
 use super::reset::Resets;
 use super::source::{FileId, Sources, Span};
-use super::{canonical, defaults, interpolate, merge, parse, paths, schema, unique, validate};
+use super::{
+    budget, canonical, defaults, interpolate, merge, parse, paths, schema, unique, validate,
+};
 
 /// Biggest Compose file that is read, in bytes.
 const BIGGEST: u64 = 32 << 20;
@@ -27,6 +29,8 @@ pub struct Loader {
     pub interpolate: bool,
     /// What each file holds; no file is read twice.
     pub parsed: HashMap<PathBuf, (FileId, Vec<Option<Node>>)>,
+    /// How many values `extends` made, against [`budget::MOST_VALUES`].
+    pub extended: usize,
 }
 
 /// A file's documents and the environment and folder they are read with.
@@ -124,7 +128,9 @@ impl Loader {
     }
 
     fn canonical(&mut self, model: &mut Node) -> Checked<()> {
+        budget::ports(model)?;
         canonical::run(model, !self.interpolate)?;
+        budget::values(model)?;
         drop_empty_dns(model);
         unique::run(model)
     }

@@ -9,6 +9,7 @@
 //! [`validate`] → [`paths`] → [`normalize`] → [`profiles`] → [`consistency`] → [`environment`] →
 //! [`render`] → [`typed`].
 
+mod budget;
 mod canonical;
 mod cast;
 mod consistency;
@@ -164,6 +165,7 @@ pub fn load(options: &Options) -> Result<Loaded> {
         home: options.environment.get("HOME").cloned(),
         interpolate: !options.no_interpolate,
         parsed: std::collections::HashMap::new(),
+        extended: 0,
     };
     let outcome = run(options, &found, &mut environment, &mut loader);
     outcome.map_err(|fault| match fault {
@@ -269,6 +271,7 @@ fn run(
         tree: &tree,
         environment,
         warnings: &mut warnings,
+        check_only: options.model_only,
     });
     let project = match project {
         Err(problems) if options.model_only => {

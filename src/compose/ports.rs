@@ -66,6 +66,15 @@ pub fn parse(spec: &str) -> Result<Vec<Port>, String> {
     Ok((0..=last - first).map(one).collect())
 }
 
+/// How many ports a short form stands for; 1 for what is none.
+pub fn count(spec: &str) -> usize {
+    let address = spec.rsplit_once('/').map_or(spec, |(address, _)| address);
+    let (first, last) = split(address)
+        .and_then(|(_, _, target)| range(target))
+        .unwrap_or_default();
+    usize::from(last - first) + 1
+}
+
 /// Address, host ports and container ports of `[ip:][published:]target`; `[::1]:80:80` too.
 fn split(address: &str) -> Option<(&str, &str, &str)> {
     let Some((rest, target)) = address.rsplit_once(':') else {
@@ -118,6 +127,18 @@ mod tests {
         assert_eq!(shown("::1:1:2"), ["::1 1 2 tcp"]);
         assert_eq!(shown("90-91:80-81"), ["* 90 80 tcp", "* 91 81 tcp"]);
         assert_eq!(shown("90-95:80"), ["* 90-95 80 tcp"]);
+    }
+
+    #[test]
+    fn ports_are_counted_without_being_made() {
+        for (spec, wanted) in [
+            ("80", 1),
+            ("1-65535:1-65535/udp", 65535),
+            ("x-y", 1),
+            ("9-8", 1),
+        ] {
+            assert_eq!(count(spec), wanted, "{spec}");
+        }
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Input<'a> {
     pub environment: &'a BTreeMap<String, String>,
     /// Gets what cannot be carried out as written.
     pub warnings: &'a mut Vec<String>,
+    /// Only problems and warnings are wanted: the project is left without services.
+    pub check_only: bool,
 }
 
 /// A project without services, for output that needs none.
@@ -81,6 +83,8 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
         let keys = tree.as_object().into_iter().flat_map(|map| map.keys());
         input.warnings.extend(extensions::misspelt(key, keys));
         match service(&name, &entry.node, tree, input) {
+            // A thousand services that nobody asks for are a lot of memory.
+            Ok(_) if input.check_only => {}
             Ok(service) => {
                 project.services.insert(name, service);
             }

@@ -149,3 +149,53 @@ fn a_folder_or_nothing_in_place_of_a_file() {
     fs::create_dir(folder.path().join("compose.yml")).unwrap();
     assert!(load(folder.path()).is_err());
 }
+
+#[test]
+fn little_text_that_stands_for_a_lot() {
+    let range = |protocol: &str| format!("1-65535:1-65535{protocol}");
+    let ports = [range("/tcp"), range("/udp")].map(|port| format!("\"{port}\""));
+    refused(
+        format!(
+            "services: {{a: {{image: x, ports: [{}]}}}}",
+            ports.join(", ")
+        ),
+        "more than 70000 ports",
+    );
+    let mut text = "services:\n  base:\n    image: x\n    labels:\n".to_owned();
+    for label in 0..1_000 {
+        let _ = writeln!(text, "      l{label}: v");
+    }
+    for step in 0..1_000 {
+        let _ = writeln!(text, "  s{step}: {{extends: base}}");
+    }
+    refused(text, "have more than 420000 values together");
+    let mut text = "services:\n  a:\n    image: x\n    labels:\n".to_owned();
+    for label in 0..430_000 {
+        let _ = writeln!(text, "      l{label}: v");
+    }
+    refused(text, "has more than 420000 values");
+}
+
+#[test]
+fn what_is_read_never_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    for path in [Path::new("/dev/zero"), &pipe] {
+        let path = path.display();
+        for text in [
+            format!("services: {{a: {{image: x, env_file: {path}}}}}"),
+            format!("services: {{a: {{image: x, label_file: {path}}}}}"),
+            format!("services: {{a: {{extends: {{file: {path}, service: b}}}}}}"),
+            format!("include: [{path}]\nservices: {{a: {{image: x}}}}"),
+            format!("include: [{{path: b.yml, env_file: {path}}}]\nservices: {{a: {{image: x}}}}"),
+        ] {
+            let error = load_bytes(text.as_bytes()).unwrap_err().to_string();
+            assert!(
+                error.contains("is not a file") || error.contains("does not exist"),
+                "{text}: {error}"
+            );
+        }
+    }
+}
