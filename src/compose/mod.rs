@@ -20,6 +20,7 @@ mod dotenv;
 mod environment;
 mod escapes;
 mod extends;
+mod hash;
 mod images;
 mod include;
 mod interpolate;

@@ -1,14 +1,13 @@
 //! The printed forms of a loaded project.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
+use super::hash::{self, escaped};
 use super::render::{self, Form};
 use super::{Loaded, yaml};
 use crate::error::{Error, Explain as _, Result, near_miss};
-use crate::model::Digest;
 
 /// How `config` prints the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,28 +73,6 @@ fn sorted_top(tree: &Json) -> BTreeMap<&str, &Json> {
     map.map(|(key, value)| (key.as_str(), value)).collect()
 }
 
-/// JSON text with the characters escaped that Go's encoder escapes. None of them can stand outside
-/// of a string.
-fn escaped(text: String) -> String {
-    let special = ['<', '>', '&', '\u{2028}', '\u{2029}'];
-    if !text.contains(special) {
-        return text;
-    }
-    let mut out = String::with_capacity(text.len() + 64);
-    for c in text.chars() {
-        if special.contains(&c) {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// Keys of a service that do not change its containers.
-const NOT_HASHED: [&str; 5] = ["build", "pull_policy", "scale", "depends_on", "profiles"];
-
 /// The hash Compose labels the containers of a service with, of each named service (`*`: all), by
 /// name.
 pub fn hash(loaded: &Loaded, wanted: &str) -> Result<Vec<(String, String)>> {
@@ -116,47 +93,8 @@ pub fn hash(loaded: &Loaded, wanted: &str) -> Result<Vec<(String, String)>> {
             let name = name.escape_debug();
             return Err(Error::user(format!("there is no service `{name}`{near}")));
         };
-        let mut service = service.clone();
-        if let (Some(platform), true) = (platform, service.contains_key("build"))
-            && !platform.is_empty()
-            && !service.contains_key("platform")
-        {
-            service = with_platform(service, platform);
-        }
-        service.retain(|key, _| !NOT_HASHED.contains(&key.as_str()));
-        if let Some(Json::Object(deploy)) = service.get_mut("deploy") {
-            deploy.shift_remove("replicas");
-        }
-        if let Some(Json::Array(files)) = service.get_mut("env_file") {
-            files.iter_mut().for_each(short_env_file);
-        }
-        let digest = Digest::of(escaped(Json::Object(service).to_string()).as_bytes());
-        hashes.push((name.to_owned(), digest.hex().to_owned()));
+        let platform = platform.map(String::as_str);
+        hashes.push((name.to_owned(), hash::service(service, platform)));
     }
     Ok(hashes)
-}
-
-/// A required env file is its path and nothing else.
-fn short_env_file(file: &mut Json) {
-    if file["required"] == Json::Bool(true) {
-        *file = file["path"].take();
-    }
-}
-
-/// A service with `platform:` where the order of keys has it: before the first of those that follow.
-fn with_platform(
-    service: serde_json::Map<String, Json>,
-    platform: &str,
-) -> serde_json::Map<String, Json> {
-    let mut entries = Vec::with_capacity(service.len() + 1);
-    let mut later = Vec::new();
-    for (key, value) in service {
-        if render::follows(&key, "platform") {
-            later.push((key, value));
-        } else {
-            entries.push((key, value));
-        }
-    }
-    entries.push(("platform".to_owned(), Json::from(platform)));
-    entries.into_iter().chain(later).collect()
 }

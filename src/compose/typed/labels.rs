@@ -5,11 +5,16 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use super::Input;
 use super::read::object;
-use super::{Input, hash};
+use crate::compose::hash;
 
 /// The labels of one service's containers.
 pub fn read(tree: &Json, input: &Input<'_>) -> BTreeMap<String, String> {
+    if input.check_only {
+        // They are made of copies of the service, which may be large.
+        return BTreeMap::new();
+    }
     let dependencies: Vec<String> = object(&tree["depends_on"])
         .map(|(service, how)| {
             let condition = how["condition"].as_str().unwrap_or_default();
@@ -22,8 +27,12 @@ pub fn read(tree: &Json, input: &Input<'_>) -> BTreeMap<String, String> {
         .iter()
         .map(|file| file.display().to_string())
         .collect();
+    let platform = input.environment.get("DOCKER_DEFAULT_PLATFORM");
+    let config_hash = tree.as_object().map_or_else(String::new, |service| {
+        hash::service(service, platform.map(String::as_str))
+    });
     [
-        ("config-hash", hash::service(tree)),
+        ("config-hash", config_hash),
         ("depends_on", dependencies.join(",")),
         ("project.config_files", files.join(",")),
         ("project.working_dir", input.folder.display().to_string()),

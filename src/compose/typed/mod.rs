@@ -7,7 +7,6 @@ mod build;
 mod capabilities;
 mod extensions;
 mod files;
-mod hash;
 mod hooks;
 mod labels;
 mod mounts;
