@@ -50,6 +50,8 @@ impl EngineVersion {
             "sudo",
             "tini",
             "curl",
+            // As servers have it: transfers pack better with it than with gzip.
+            "zstd",
         ];
         if self != Self::V20 {
             // Until bookworm the client was part of the engine's package.
