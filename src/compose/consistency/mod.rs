@@ -1,0 +1,139 @@
+//! Rules between parts of the model: what refers to what, what excludes what.
+//!
+//! In: the normalised model, and the services that exist but take no part. Out: nothing, or every
+//! rule that is broken with its place.
+
+mod build;
+mod cycles;
+mod references;
+mod twice;
+
+use super::diagnose::{Checked, Problem};
+use super::environment::truth;
+use super::node::{Map, Node};
+pub use twice::align;
+
+/// Checks a normalised model; `disabled` services exist but take no part.
+pub fn run(model: &Node, disabled: &Map) -> Checked<()> {
+    let mut pass = Pass {
+        model,
+        disabled,
+        problems: Vec::new(),
+    };
+    if let Some(services) = model.get("services").and_then(Node::as_map) {
+        for (name, entry) in services {
+            pass.service(name, &entry.node);
+        }
+        pass.cycles(services);
+    }
+    pass.secrets();
+    if pass.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(pass.problems)
+    }
+}
+
+/// No two services that take part have one container name.
+pub fn container_names(model: &Node) -> Checked<()> {
+    let mut pass = Pass {
+        model,
+        disabled: &Map::new(),
+        problems: Vec::new(),
+    };
+    if let Some(services) = model.get("services").and_then(Node::as_map) {
+        pass.containers(services);
+    }
+    if pass.problems.is_empty() {
+        Ok(())
+    } else {
+        Err(pass.problems)
+    }
+}
+
+struct Pass<'a> {
+    model: &'a Node,
+    disabled: &'a Map,
+    problems: Vec<Problem>,
+}
+
+impl Pass<'_> {
+    fn say(&mut self, node: &Node, message: String) {
+        self.problems.push(Problem::new(node.at, message));
+    }
+
+    fn has(&self, section: &str, key: &str) -> bool {
+        self.model
+            .get(section)
+            .and_then(|map| map.get(key))
+            .is_some()
+    }
+
+    fn unknown(&mut self, at: &Node, service: &str, kind: &str, section: &str, key: &str) {
+        let keys = self.model.get(section).and_then(Node::as_map);
+        let near = keys
+            .and_then(|keys| crate::error::near_miss(key, keys.keys().map(String::as_str)))
+            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        let key = key.escape_debug();
+        let message = format!("services.{service}: there is no {kind} `{key}`{near}");
+        let hint = format!("add `{key}` to the top-level `{section}:`");
+        self.problems.push(Problem::new(at.at, message).hint(hint));
+    }
+
+    fn service(&mut self, name: &str, service: &Node) {
+        let text = |key: &str| service.get(key).and_then(Node::as_str);
+        let has_image = text("image").is_some_and(|image| !image.is_empty());
+        if !has_image && service.get("build").is_none() && service.get("provider").is_none() {
+            let message = format!("services.{name}: neither `image` nor `build` says what to run");
+            self.say(service, message);
+        }
+        if let Some(build) = service.get("build") {
+            self.build(name, service, build);
+        }
+        self.networks(name, service);
+        self.health(name, service);
+        self.dependencies(name, service);
+        self.references(name, service);
+        self.twice(name, service);
+        self.develop(name, service);
+    }
+
+    /// A secret that is not external comes from somewhere.
+    fn secrets(&mut self) {
+        let secrets = self.model.get("secrets").and_then(Node::as_map);
+        for (name, entry) in secrets.into_iter().flatten() {
+            let says = |key: &str| entry.node.get(key).and_then(Node::as_str);
+            let external = entry.node.get("external").and_then(truth) == Some(true);
+            let source = says("file").or_else(|| says("environment"));
+            if !external && source.is_none_or(str::is_empty) {
+                let message = format!("secrets.{name}: neither `file` nor `environment` is set");
+                self.problems.push(Problem::new(entry.key_at, message));
+            }
+        }
+    }
+
+    fn health(&mut self, name: &str, service: &Node) {
+        let test = service.find(&["healthcheck", "test"]);
+        if let Some(test) = test
+            && let Some(first) = test.as_list().and_then(<[Node]>::first)
+            && !matches!(first.as_str(), Some("CMD" | "CMD-SHELL" | "NONE"))
+        {
+            let message = format!(
+                "services.{name}.healthcheck.test: a list starts with `CMD`, `CMD-SHELL` or `NONE`"
+            );
+            self.say(test, message);
+        }
+    }
+
+    fn develop(&mut self, name: &str, service: &Node) {
+        let watches = service.find(&["develop", "watch"]).and_then(Node::as_list);
+        for watch in watches.unwrap_or_default() {
+            let text = |key: &str| watch.get(key).and_then(Node::as_str).unwrap_or_default();
+            let action = text("action");
+            if action.starts_with("sync") && text("target").is_empty() {
+                let message = format!("services.{name}.develop.watch: `{action}` needs a `target`");
+                self.say(watch, message);
+            }
+        }
+    }
+}
