@@ -2,7 +2,7 @@
 
 use super::diagnose::{Checked, Problem};
 use super::mount;
-use super::node::{Entry, Map, Node, Value};
+use super::node::{Entry, List, Map, Node, Value};
 use super::path::Path;
 use super::ports;
 use super::source::Span;
@@ -83,7 +83,7 @@ fn wrap(node: &mut Node, key: &str) {
 fn listed(node: &mut Node) {
     if node.as_str().is_some() {
         let inner = node.clone();
-        node.value = Value::List(vec![inner]);
+        node.value = Value::List([inner].into());
     }
 }
 
@@ -181,12 +181,10 @@ fn depends_on(node: &mut Node) {
         }
         if let Some(dependency) = entry.node.as_map_mut() {
             // Only a service that is extended comes here without one: the schema wants it.
-            dependency
-                .entry("condition".to_owned())
-                .or_insert_with(|| Entry::made(Node::string("service_started", at)));
-            dependency
-                .entry("required".to_owned())
-                .or_insert_with(|| Entry::made(Node::new(Value::Bool(true), at)));
+            dependency.or_insert_with("condition", || {
+                Entry::made(Node::string("service_started", at))
+            });
+            dependency.or_insert_with("required", || Entry::made(Node::new(Value::Bool(true), at)));
         }
     }
 }
@@ -200,8 +198,7 @@ fn env_files(node: &mut Node) {
         let at = item.at;
         wrap(item, "path");
         if let Some(map) = item.as_map_mut() {
-            map.entry("required".to_owned())
-                .or_insert_with(|| Entry::made(Node::new(Value::Bool(true), at)));
+            map.or_insert_with("required", || Entry::made(Node::new(Value::Bool(true), at)));
         }
     }
 }
@@ -211,7 +208,7 @@ fn gpus(node: &mut Node) {
     if node.as_str() == Some("all") {
         let count = Entry::made(Node::string("all", at));
         let all = Node::mapping(Map::from_iter([("count".to_owned(), count)]), at);
-        node.value = Value::List(vec![all]);
+        node.value = Value::List([all].into());
     }
 }
 
@@ -285,12 +282,12 @@ fn port_list(node: &mut Node) -> Result<(), Problem> {
     let Value::List(items) = &node.value else {
         return Ok(());
     };
-    let mut long = Vec::with_capacity(items.len());
+    let mut long = List::with_capacity(items.len());
     for item in items {
         let at = item.at;
         let spec = match &item.value {
             Value::Str(spec) => spec.clone(),
-            Value::Int(port) => port.to_string(),
+            Value::Int(port) => port.to_string().into(),
             Value::Map(map) => {
                 let ip = map.get("host_ip").and_then(|entry| entry.node.as_str());
                 if let Some(ip) = ip
@@ -301,8 +298,7 @@ fn port_list(node: &mut Node) -> Result<(), Problem> {
                 let mut item = item.clone();
                 for (key, value) in [("protocol", "tcp"), ("mode", "ingress")] {
                     if let Some(map) = item.as_map_mut() {
-                        map.entry(key.to_owned())
-                            .or_insert_with(|| Entry::made(Node::string(value, at)));
+                        map.or_insert_with(key, || Entry::made(Node::string(value, at)));
                     }
                 }
                 long.push(item);
@@ -327,15 +323,15 @@ fn long_port(port: &ports::Port, at: Span) -> Node {
     let mut add = |key: &str, value: Value| {
         map.insert(key.to_owned(), Entry::made(Node::new(value, at)));
     };
-    add("mode", Value::Str("ingress".to_owned()));
+    add("mode", Value::Str("ingress".into()));
     if let Some(ip) = &port.host_ip {
-        add("host_ip", Value::Str(ip.clone()));
+        add("host_ip", Value::Str(ip.as_str().into()));
     }
     add("target", Value::Int(i64::from(port.target)));
     if let Some(published) = &port.published {
-        add("published", Value::Str(published.clone()));
+        add("published", Value::Str(published.as_str().into()));
     }
-    add("protocol", Value::Str(port.protocol.clone()));
+    add("protocol", Value::Str(port.protocol.as_str().into()));
     Node::mapping(map, at)
 }
 

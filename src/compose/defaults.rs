@@ -29,21 +29,20 @@ fn fill(node: &mut Node, path: &[&str]) {
     let at = node.at;
     let Some(map) = node.as_map_mut() else { return };
     let set = |map: &mut Map, key: &str, value: Value| {
-        map.entry(key.to_owned())
-            .or_insert_with(|| Entry::made(Node::new(value, at)));
+        map.or_insert_with(key.to_owned(), || Entry::made(Node::new(value, at)));
     };
     match path {
-        ["services", _, "build"] => set(map, "context", Value::Str(".".to_owned())),
+        ["services", _, "build"] => set(map, "context", Value::Str(".".into())),
         ["services", _, "secrets", _] => {
             let source = map.get("source").and_then(|entry| entry.node.as_str());
             if let Some(source) = source {
                 let target = format!("/run/secrets/{source}");
-                set(map, "target", Value::Str(target));
+                set(map, "target", Value::Str(target.into()));
             }
         }
         ["services", _, "ports", _] => {
-            set(map, "protocol", Value::Str("tcp".to_owned()));
-            set(map, "mode", Value::Str("ingress".to_owned()));
+            set(map, "protocol", Value::Str("tcp".into()));
+            set(map, "mode", Value::Str("ingress".into()));
         }
         ["services", _, "gpus", _]
         | [
@@ -55,7 +54,7 @@ fn fill(node: &mut Node, path: &[&str]) {
             "devices",
             _,
         ] if !map.contains_key("count") && !map.contains_key("device_ids") => {
-            set(map, "count", Value::Str("all".to_owned()));
+            set(map, "count", Value::Str("all".into()));
         }
         _ => {}
     }

@@ -76,7 +76,7 @@ pub fn resolve_bare(model: &mut Node, environment: &Variables) {
             if let Value::Str(text) = &mut item.value
                 && let Some(value) = environment.get(text.as_str())
             {
-                *text = format!("{text}={value}");
+                *text = format!("{text}={value}").into();
             }
         }
     }
@@ -113,7 +113,7 @@ pub fn resolve(node: &mut Node, environment: &Variables, keep: bool) {
                 return true;
             }
             match environment.get(text.as_str()) {
-                Some(value) => *text = format!("{text}={value}"),
+                Some(value) => *text = format!("{text}={value}").into(),
                 None => return keep,
             }
             true
@@ -122,8 +122,8 @@ pub fn resolve(node: &mut Node, environment: &Variables, keep: bool) {
             if !entry.node.is_null() {
                 return true;
             }
-            match environment.get(name) {
-                Some(value) => entry.node.value = Value::Str(value.clone()),
+            match environment.get(name.as_str()) {
+                Some(value) => entry.node.value = Value::Str(value.into()),
                 None => return keep,
             }
             true
@@ -139,7 +139,7 @@ fn mapping(node: Node) -> Map {
         Value::Map(entries) => {
             for (name, mut entry) in entries {
                 if let Some(text) = entry.node.scalar_text() {
-                    entry.node.value = Value::Str(text);
+                    entry.node.value = Value::Str(text.into());
                 }
                 map.insert(name, entry);
             }
@@ -151,7 +151,7 @@ fn mapping(node: Node) -> Map {
                     continue;
                 };
                 let (name, value) = match text.split_once('=') {
-                    Some((name, value)) => (name, Value::Str(value.to_owned())),
+                    Some((name, value)) => (name, Value::Str(value.into())),
                     None => (text.as_str(), Value::Null),
                 };
                 let node = Node::new(value, at);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnose::{Checked, Problem, SHOWN, fail};
 use super::loader::{Loader, Scope};
-use super::node::{Map, Node, Value};
+use super::node::{Map, Node, Text, Value};
 use super::paths;
 use super::reset::Resets;
 use super::source::Span;
@@ -33,7 +33,7 @@ impl Loader {
             return fail(at, format!("services: must be a mapping, not {kind}"));
         };
         let mut problems = Vec::new();
-        let names: Vec<String> = services.keys().cloned().collect();
+        let names: Vec<Text> = services.keys().cloned().collect();
         for name in names {
             let file = File {
                 path,
@@ -216,7 +216,7 @@ struct Reference {
 fn reference(name: &str, extends: &Node) -> Checked<Reference> {
     match &extends.value {
         Value::Str(service) => Ok(Reference {
-            service: service.clone(),
+            service: service.to_string(),
             file: None,
             at: extends.at,
         }),
@@ -246,7 +246,7 @@ fn reference(name: &str, extends: &Node) -> Checked<Reference> {
 }
 
 fn missing(name: &str, service: &str, services: &Map, place: &str) -> String {
-    let near = crate::error::near_miss(service, services.keys().map(String::as_str))
+    let near = crate::error::near_miss(service, services.keys().map(Text::as_str))
         .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
     format!("services.{name}.extends: there is no service `{service}` in {place}{near}")
 }

@@ -206,7 +206,7 @@ fn check(item: &Node, warnings: &mut Vec<String>) -> Checked<()> {
 /// A string or a list of strings, with places.
 fn strings(node: Option<&Node>) -> Vec<(String, Span)> {
     match node.map(|node| (&node.value, node.at)) {
-        Some((Value::Str(text), at)) => vec![(text.clone(), at)],
+        Some((Value::Str(text), at)) => vec![(text.to_string(), at)],
         Some((Value::List(items), _)) => items
             .iter()
             .filter_map(|item| Some((item.as_str()?.to_owned(), item.at)))
@@ -229,9 +229,9 @@ fn import(document: &mut Node, imported: Node, at: Span) -> Checked<()> {
         else {
             continue;
         };
-        let to = target
-            .entry(section.to_owned())
-            .or_insert_with(|| Entry::made(Node::mapping(Map::new(), at)));
+        let to = target.or_insert_with(section.to_owned(), || {
+            Entry::made(Node::mapping(Map::new(), at))
+        });
         if to.node.is_null() {
             to.node.value = Value::Map(Map::new());
         }

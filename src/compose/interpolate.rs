@@ -97,7 +97,7 @@ impl Pass<'_> {
                 }
             })?;
         let Some(cast) = cast else {
-            return Ok(Some(Value::Str(text)));
+            return Ok(Some(Value::Str(text.into())));
         };
         let (value, remark) = cast::text(&text, cast)
             .map_err(|message| Problem::nowhere(format!("{path}: {message}")))?;

@@ -2,7 +2,7 @@
 //! about thirty paths with rules of their own.
 
 use super::diagnose::{Checked, Problem};
-use super::node::{Entry, Map, Node, Value};
+use super::node::{Entry, List, Map, Node, Value};
 use super::path::Path;
 
 /// `over` laid over `base`.
@@ -175,10 +175,10 @@ fn append(base: Node, over: Node) -> Node {
     Node::new(Value::List(items), at)
 }
 
-fn into_items(node: Node) -> Vec<Node> {
+fn into_items(node: Node) -> List {
     match node.value {
         Value::List(items) => items,
-        _ => Vec::new(),
+        _ => List::new(),
     }
 }
 
@@ -188,7 +188,7 @@ fn sequence(node: Node) -> Node {
     let items = match node.value {
         Value::List(items) => items,
         Value::Map(map) => {
-            let mut items = Vec::with_capacity(map.len());
+            let mut items = List::with_capacity(map.len());
             for (key, entry) in map {
                 let at = entry.node.at;
                 match &entry.node.value {
@@ -207,8 +207,8 @@ fn sequence(node: Node) -> Node {
             items.sort_by(|a, b| a.as_str().cmp(&b.as_str()));
             items
         }
-        Value::Null => Vec::new(),
-        value => vec![Node::new(value, at)],
+        Value::Null => List::new(),
+        value => [Node::new(value, at)].into(),
     };
     Node::new(Value::List(items), at)
 }
@@ -253,7 +253,7 @@ fn subnets(base: Node, over: &Node, path: &Path<'_>) -> Checked<Node> {
         return Err(vec![Problem::new(at, message)]);
     };
     let subnet = |node: &Node| node.get("subnet").cloned();
-    let mut merged: Vec<Node> = Vec::new();
+    let mut merged = List::new();
     for mut original in base {
         // Compose keeps this pool by reference: merging it again changes the place it has already.
         let mut own = None;

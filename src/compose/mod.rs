@@ -25,6 +25,7 @@ mod images;
 mod include;
 mod interpolate;
 mod loader;
+mod map;
 mod merge;
 mod mount;
 mod name;

@@ -1,10 +1,20 @@
 //! The tree that every pass works on: YAML values that remember where they were written.
 
-use std::ops::{Deref, DerefMut};
+use smol_str::SmolStr;
+use thin_vec::ThinVec;
 
-use indexmap::IndexMap;
-
+pub use super::map::Map;
 use super::source::Span;
+
+/// Text of a file. Short ones, which nearly all are, take no memory of their own, and copies of long
+/// ones share it.
+pub type Text = SmolStr;
+
+/// The items of a sequence.
+pub type List = ThinVec<Node>;
+
+// A large project has a hundred thousand of them.
+const _: () = assert!(size_of::<Node>() == 32);
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -42,78 +52,13 @@ pub enum Value {
     /// Any other number.
     Float(f64),
     /// A date or time in RFC 3339; no key of Compose takes one, only extensions hold them.
-    Time(String),
+    Time(Box<str>),
     /// Text.
-    Str(String),
+    Str(Text),
     /// A sequence.
-    List(Vec<Node>),
+    List(List),
     /// A mapping with unique keys.
     Map(Map),
-}
-
-/// A mapping in the order it was written. Behind a pointer, because most nodes are scalars and all
-/// are as big as the biggest.
-#[derive(Debug, Clone, Default)]
-pub struct Map(Box<IndexMap<String, Entry>>);
-
-impl Map {
-    /// Without entries.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
-
-impl Deref for Map {
-    type Target = IndexMap<String, Entry>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl DerefMut for Map {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
-    }
-}
-
-impl FromIterator<(String, Entry)> for Map {
-    fn from_iter<I: IntoIterator<Item = (String, Entry)>>(entries: I) -> Self {
-        Self(Box::new(entries.into_iter().collect()))
-    }
-}
-
-impl Extend<(String, Entry)> for Map {
-    fn extend<I: IntoIterator<Item = (String, Entry)>>(&mut self, entries: I) {
-        self.0.extend(entries);
-    }
-}
-
-impl IntoIterator for Map {
-    type Item = (String, Entry);
-    type IntoIter = indexmap::map::IntoIter<String, Entry>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a Map {
-    type Item = (&'a String, &'a Entry);
-    type IntoIter = indexmap::map::Iter<'a, String, Entry>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
-    }
-}
-
-impl<'a> IntoIterator for &'a mut Map {
-    type Item = (&'a String, &'a mut Entry);
-    type IntoIter = indexmap::map::IterMut<'a, String, Entry>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter_mut()
-    }
 }
 
 /// A mapping's value and the place of its key.
@@ -136,7 +81,7 @@ impl Node {
     }
 
     /// Text at `at`.
-    pub fn string(text: impl Into<String>, at: Span) -> Self {
+    pub fn string(text: impl Into<Text>, at: Span) -> Self {
         Self::new(Value::Str(text.into()), at)
     }
 
@@ -225,7 +170,8 @@ impl Node {
             Value::Int(value) => value.to_string(),
             Value::Big(value) => value.to_string(),
             Value::Float(value) => float_text(*value),
-            Value::Str(text) | Value::Time(text) => text.clone(),
+            Value::Str(text) => text.to_string(),
+            Value::Time(text) => text.to_string(),
             Value::Null | Value::List(_) | Value::Map(_) => return None,
         })
     }
@@ -250,7 +196,8 @@ impl PartialEq for Node {
             (Value::Int(a), Value::Int(b)) => a == b,
             (Value::Big(a), Value::Big(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a.to_bits() == b.to_bits(),
-            (Value::Str(a), Value::Str(b)) | (Value::Time(a), Value::Time(b)) => a == b,
+            (Value::Str(a), Value::Str(b)) => a == b,
+            (Value::Time(a), Value::Time(b)) => a == b,
             (Value::List(a), Value::List(b)) => a == b,
             (Value::Map(a), Value::Map(b)) => {
                 a.len() == b.len()

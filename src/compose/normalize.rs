@@ -21,7 +21,7 @@ fn made(value: Value) -> Entry {
 }
 
 fn text(value: &str) -> Entry {
-    made(Value::Str(value.to_owned()))
+    made(Value::Str(value.into()))
 }
 
 /// A service without networks is on `default`, which exists only when something uses it.
@@ -52,13 +52,9 @@ fn networks(model: &mut Node) {
         return;
     }
     if let Some(map) = model.as_map_mut() {
-        let networks = map
-            .entry("networks".to_owned())
-            .or_insert_with(|| made(Value::Map(Map::new())));
+        let networks = map.or_insert_with("networks", || made(Value::Map(Map::new())));
         if let Some(networks) = networks.node.as_map_mut() {
-            networks
-                .entry("default".to_owned())
-                .or_insert_with(|| made(Value::Null));
+            networks.or_insert_with("default", || made(Value::Null));
         }
     }
 }
@@ -70,19 +66,15 @@ fn service(service: &mut Node, environment: &Variables) {
     if let Some(policy) = map.get_mut("pull_policy")
         && policy.node.as_str() == Some("if_not_present")
     {
-        policy.node.value = Value::Str("missing".to_owned());
+        policy.node.value = Value::Str("missing".into());
     }
     if let Some(build) = map
         .get_mut("build")
         .and_then(|entry| entry.node.as_map_mut())
     {
-        build
-            .entry("context".to_owned())
-            .or_insert_with(|| text("."));
+        build.or_insert_with("context", || text("."));
         if !build.contains_key("dockerfile_inline") {
-            build
-                .entry("dockerfile".to_owned())
-                .or_insert_with(|| text("Dockerfile"));
+            build.or_insert_with("dockerfile", || text("Dockerfile"));
         }
         if let Some(args) = build.get_mut("args") {
             environment::resolve(&mut args.node, environment, false);
@@ -97,7 +89,7 @@ fn service(service: &mut Node, environment: &Variables) {
                 && let Value::Str(path) = &mut target.value
                 && !path.is_empty()
             {
-                *path = super::paths::clean(path);
+                *path = super::paths::clean(path).into();
             }
         }
     }
@@ -138,14 +130,12 @@ fn dependencies(service: &mut Map) {
     if implied.is_empty() {
         return;
     }
-    let depends_on = service
-        .entry("depends_on".to_owned())
-        .or_insert_with(|| made(Value::Map(Map::new())));
+    let depends_on = service.or_insert_with("depends_on", || made(Value::Map(Map::new())));
     let Some(depends_on) = depends_on.node.as_map_mut() else {
         return;
     };
     for (name, restart) in implied {
-        depends_on.entry(name).or_insert_with(|| {
+        depends_on.or_insert_with(name, || {
             made(Value::Map(Map::from_iter([
                 ("condition".to_owned(), text("service_started")),
                 ("restart".to_owned(), made(Value::Bool(restart))),
@@ -170,7 +160,7 @@ fn names(model: &mut Node, project: &str) {
                 .get("external")
                 .is_some_and(|node| environment::truth(node) == Some(true));
             if let Some(resource) = entry.node.as_map_mut() {
-                resource.entry("name".to_owned()).or_insert_with(|| {
+                resource.or_insert_with("name", || {
                     if external {
                         text(key)
                     } else {

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
-use indexmap::map::Entry as Slot;
 
 use super::diagnose::{Checked, Problem, fail};
 use super::escapes;
-use super::node::{Entry, Map, Mark, Node, Value};
+use super::node::{Entry, List, Map, Mark, Node, Text, Value};
 use super::scalar;
 use super::source::{FileId, Source, Span};
 
@@ -141,7 +140,7 @@ struct Open {
 }
 
 enum Collection {
-    List(Vec<Node>),
+    List(List),
     Map {
         map: Map,
         merges: Vec<Node>,
@@ -150,7 +149,7 @@ enum Collection {
 }
 
 enum Key {
-    Plain(String),
+    Plain(Text),
     Merge,
 }
 
@@ -202,7 +201,7 @@ impl Builder {
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.start(
-                    Collection::List(Vec::new()),
+                    Collection::List(List::new()),
                     at,
                     mark(tag.as_deref()),
                     anchor,
@@ -244,13 +243,17 @@ impl Builder {
             return Ok(());
         };
         let value = match open.collection {
-            Collection::List(items) => Value::List(items),
+            Collection::List(mut items) => {
+                items.shrink_to_fit();
+                Value::List(items)
+            }
             Collection::Map {
                 mut map, merges, ..
             } => {
                 for merge in merges {
                     merge_into(&mut map, merge)?;
                 }
+                map.shrink_to_fit();
                 Value::Map(map)
             }
         };
@@ -293,18 +296,15 @@ impl Builder {
                     *key = Some((Key::Plain(name), at));
                 }
                 Some((Key::Merge, _)) => merges.push(node),
-                Some((Key::Plain(name), key_at)) => match map.entry(name) {
-                    Slot::Vacant(slot) => {
-                        slot.insert(Entry { key_at, node });
-                    }
-                    Slot::Occupied(slot) => {
-                        let message = format!("the key `{}` is repeated", slot.key());
-                        let first = slot.get().key_at;
+                Some((Key::Plain(name), key_at)) => {
+                    if let Some(first) = map.get(&name) {
+                        let message = format!("the key `{name}` is repeated");
                         return Err(vec![
-                            Problem::new(key_at, message).also(first, "first here"),
+                            Problem::new(key_at, message).also(first.key_at, "first here"),
                         ]);
                     }
-                },
+                    map.insert(name, Entry { key_at, node });
+                }
             },
         }
         Ok(())
@@ -317,7 +317,7 @@ fn merge_into(map: &mut Map, merge: Node) -> Checked<()> {
     match merge.value {
         Value::Map(from) => {
             for (key, entry) in from {
-                map.entry(key).or_insert(entry);
+                map.or_insert_with(key, || entry);
             }
         }
         Value::List(items) if items.iter().all(|item| item.as_map().is_some()) => {
@@ -358,7 +358,7 @@ fn scalar_value(text: &str, quoted: bool, tag: Option<&Tag>, at: Span) -> Checke
     let refuse = |what: &str| fail(at, format!("{text:?} is not {what}"));
     let Some(tag) = tag else {
         return Ok(if quoted {
-            Value::Str(text.to_owned())
+            Value::Str(text.into())
         } else {
             scalar::plain(text)
         });
@@ -368,9 +368,9 @@ fn scalar_value(text: &str, quoted: bool, tag: Option<&Tag>, at: Span) -> Checke
         _ => None,
     };
     match core {
-        Some("str") => Ok(Value::Str(text.to_owned())),
+        Some("str") => Ok(Value::Str(text.into())),
         Some("binary") => match base64(text) {
-            Some(text) => Ok(Value::Str(text)),
+            Some(text) => Ok(Value::Str(text.into())),
             None => refuse("base64 of valid UTF-8"),
         },
         Some("null") => match scalar::plain(text) {
@@ -392,7 +392,7 @@ fn scalar_value(text: &str, quoted: bool, tag: Option<&Tag>, at: Span) -> Checke
             value @ Value::Float(_) => Ok(value),
             _ => refuse("a number"),
         },
-        _ if quoted => Ok(Value::Str(text.to_owned())),
+        _ if quoted => Ok(Value::Str(text.into())),
         _ => Ok(scalar::plain(text)),
     }
 }

@@ -84,7 +84,7 @@ fn rule(path: &[&str]) -> Rule {
 
 fn string(node: &mut Node, change: impl FnOnce(&str) -> String) {
     if let Value::Str(text) = &mut node.value {
-        *text = change(text);
+        *text = change(text).into();
     }
 }
 

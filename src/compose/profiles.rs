@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::diagnose::{Checked, Problem};
 use super::environment::truth;
-use super::node::{Entry, Map, Node};
+use super::node::{Entry, Map, Node, Text};
 use super::source::Span;
 
 /// Takes the services out of `model` whose profiles are not active, and returns them.
@@ -33,7 +33,7 @@ pub fn enable(model: &mut Node, disabled: &mut Map, active: &[String], wanted: &
         return;
     };
     let mut active = active.to_vec();
-    for name in wanted.iter().filter(|name| !services.contains_key(*name)) {
+    for name in wanted.iter().filter(|name| !services.contains_key(name)) {
         let profiles = disabled.get(name).map(|entry| texts(&entry.node));
         active.extend(profiles.into_iter().flatten().map(str::to_owned));
     }
@@ -72,7 +72,7 @@ pub fn select(model: &mut Node, disabled: &Map, wanted: &[String]) -> Checked<()
     while let Some(name) = queue.pop_front() {
         let Some(entry) = services.get(&name) else {
             if wanted.contains(&name) {
-                let near = crate::error::near_miss(&name, services.keys().map(String::as_str))
+                let near = crate::error::near_miss(&name, services.keys().map(Text::as_str))
                     .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
                 let message = format!("there is no service `{}`{near}", name.escape_debug());
                 return Err(vec![Problem::nowhere(message)]);
@@ -85,7 +85,7 @@ pub fn select(model: &mut Node, disabled: &Map, wanted: &[String]) -> Checked<()
         let depends_on = entry.node.get("depends_on").and_then(Node::as_map);
         for (name, dependency) in depends_on.into_iter().flatten() {
             if services.contains_key(name) {
-                queue.push_back(name.clone());
+                queue.push_back(name.to_string());
             } else if dependency.node.get("required").and_then(truth) != Some(false) {
                 let why = if disabled.contains_key(name) {
                     ", whose profiles are not active"
@@ -97,11 +97,11 @@ pub fn select(model: &mut Node, disabled: &Map, wanted: &[String]) -> Checked<()
             }
         }
     }
-    services.retain(|name, _| kept.contains(name));
+    services.retain(|name, _| kept.contains(name.as_str()));
     for service in services.values_mut() {
         let depends_on = service.node.get_mut("depends_on");
         if let Some(depends_on) = depends_on.and_then(Node::as_map_mut) {
-            depends_on.retain(|name, _| kept.contains(name));
+            depends_on.retain(|name, _| kept.contains(name.as_str()));
         }
     }
     Ok(())
@@ -118,7 +118,7 @@ pub fn drop_unused(model: &mut Node) -> Map {
         };
         let (kept, dropped) = std::mem::take(map)
             .into_iter()
-            .partition(|(key, _)| used.contains(key));
+            .partition(|(key, _)| used.contains(key.as_str()));
         *map = kept;
         let dropped = Entry::made(Node::mapping(dropped, Span::NOWHERE));
         unused.insert(section.to_owned(), dropped);
@@ -132,7 +132,12 @@ fn used(model: &Node, section: &str) -> BTreeSet<String> {
     for service in services.into_iter().flatten().map(|(_, entry)| &entry.node) {
         if matches!(section, "networks" | "models") {
             let names = service.get(section).and_then(Node::as_map);
-            used.extend(names.into_iter().flatten().map(|(name, _)| name.clone()));
+            used.extend(
+                names
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, _)| name.to_string()),
+            );
             continue;
         }
         let mut lists = vec![service.get(section)];

@@ -26,7 +26,7 @@ impl Resets {
                 }
             }
             Value::Map(map) => map.retain(|key, entry| {
-                path.push(key.clone());
+                path.push(key.to_string());
                 match entry.node.mark {
                     Mark::None => self.collect(&mut entry.node, path),
                     Mark::Reset | Mark::Override => self.0.push(path.clone()),

@@ -19,13 +19,13 @@ pub fn plain(text: &str) -> Value {
     let first = text.as_bytes()[0];
     if first.is_ascii_digit() || matches!(first, b'+' | b'-' | b'.') {
         if let Some(date) = timestamp(text) {
-            return Value::Time(date);
+            return Value::Time(date.into());
         }
         if let Some(number) = number(text) {
             return number;
         }
     }
-    Value::Str(text.to_owned())
+    Value::Str(text.into())
 }
 
 /// A whole number in any of YAML 1.1's and 1.2's notations, or a float.

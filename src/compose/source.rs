@@ -2,47 +2,49 @@
 
 use std::path::{Path, PathBuf};
 
-/// A range of bytes in one file.
+/// A range of bytes in one file. Every value has one or two, so they are as small as can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
+    start: [u8; 4],
     /// Index into [`Sources`]; [`Span::NOWHERE`] has none.
-    file: u32,
-    start: u32,
-    end: u32,
+    file: [u8; 2],
+    /// No more of a longer one is ever shown.
+    length: u8,
 }
 
 impl Span {
     /// For values that no file contains: defaults, names made from keys.
     pub const NOWHERE: Self = Self {
-        file: u32::MAX,
-        start: 0,
-        end: 0,
+        start: [0; 4],
+        file: [u8::MAX; 2],
+        length: 0,
     };
 
-    /// The bytes `start..end` of `file`.
+    /// The bytes `start..end` of `file`; of many, the first 255.
     pub fn new(file: FileId, start: usize, end: usize) -> Self {
-        let small = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        let length = end.saturating_sub(start);
         Self {
-            file: file.0,
-            start: small(start),
-            end: small(end),
+            start: u32::try_from(start).unwrap_or(u32::MAX).to_ne_bytes(),
+            file: file.0.to_ne_bytes(),
+            length: u8::try_from(length).unwrap_or(u8::MAX),
         }
     }
 
     /// The file, unless nowhere.
     pub fn file(self) -> Option<FileId> {
-        (self.file != u32::MAX).then_some(FileId(self.file))
+        (self != Self::NOWHERE).then_some(FileId(u16::from_ne_bytes(self.file)))
     }
 
     /// First byte and the one after the last.
     pub fn range(self) -> std::ops::Range<usize> {
-        self.start as usize..self.end as usize
+        let start = u32::from_ne_bytes(self.start) as usize;
+        start..start + usize::from(self.length)
     }
 }
 
 /// One of the files read during a load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FileId(u32);
+pub struct FileId(u16);
 
 /// A Compose file's text and names.
 #[derive(Debug)]
@@ -68,12 +70,12 @@ impl Sources {
             shown,
             text,
         });
-        FileId(u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX))
+        FileId(u16::try_from(self.0.len() - 1).unwrap_or(u16::MAX))
     }
 
     /// The file with this id.
     pub fn get(&self, id: FileId) -> Option<&Source> {
-        self.0.get(id.0 as usize)
+        self.0.get(usize::from(id.0))
     }
 
     /// Every path, without repetition.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::diagnose::{Checked, Problem};
 use super::mount;
-use super::node::{Node, Value};
+use super::node::{List, Node, Value};
 use super::path::Path;
 
 /// Goes over a whole document.
@@ -28,7 +28,7 @@ fn visit(node: &mut Node, path: &Path<'_>, problems: &mut Vec<Problem>) {
         Value::List(items) => {
             let Some(key) = path.with(rule) else { return };
             let mut places: HashMap<String, usize> = HashMap::new();
-            let mut kept: Vec<Node> = Vec::with_capacity(items.len());
+            let mut kept = List::with_capacity(items.len());
             for item in items.drain(..) {
                 match key(&item) {
                     Ok(key) => {
@@ -119,7 +119,7 @@ fn device(node: &Node) -> Result<String, String> {
 
 fn expose(node: &Node) -> Result<String, String> {
     match &node.value {
-        Value::Str(text) => Ok(text.clone()),
+        Value::Str(text) => Ok(text.to_string()),
         Value::Int(port) => Ok(port.to_string()),
         _ => Err(format!(
             "a port is a whole number or a string, not {}",
@@ -130,7 +130,7 @@ fn expose(node: &Node) -> Result<String, String> {
 
 fn env_file(node: &Node) -> Result<String, String> {
     match &node.value {
-        Value::Str(path) => Ok(path.clone()),
+        Value::Str(path) => Ok(path.to_string()),
         Value::Map(_) => node
             .get("path")
             .and_then(Node::as_str)
@@ -143,7 +143,7 @@ fn env_file(node: &Node) -> Result<String, String> {
 fn port(node: &Node) -> Result<String, String> {
     let text = |key: &str| node.get(key).and_then(Node::scalar_text);
     match &node.value {
-        Value::Str(spec) => Ok(spec.clone()),
+        Value::Str(spec) => Ok(spec.to_string()),
         Value::Map(_) => {
             let target = text("target").ok_or_else(|| "the port has no `target`".to_owned())?;
             // A number is not the same as the text a short form gives, and no port not the same as

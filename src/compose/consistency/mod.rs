@@ -10,7 +10,7 @@ mod twice;
 
 use super::diagnose::{Checked, Problem};
 use super::environment::truth;
-use super::node::{Map, Node};
+use super::node::{Map, Node, Text};
 pub use twice::align;
 
 /// Checks a normalised model; `disabled` services exist but take no part.
@@ -72,7 +72,7 @@ impl Pass<'_> {
     fn unknown(&mut self, at: &Node, service: &str, kind: &str, section: &str, key: &str) {
         let keys = self.model.get(section).and_then(Node::as_map);
         let near = keys
-            .and_then(|keys| crate::error::near_miss(key, keys.keys().map(String::as_str)))
+            .and_then(|keys| crate::error::near_miss(key, keys.keys().map(Text::as_str)))
             .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         let key = key.escape_debug();
         let message = format!("services.{service}: there is no {kind} `{key}`{near}");

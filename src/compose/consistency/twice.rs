@@ -14,9 +14,7 @@ pub fn align(model: &mut Node) {
         let scale = service.node.get("scale").cloned();
         let deploy = service.node.get_mut("deploy").and_then(Node::as_map_mut);
         if let (Some(scale), Some(deploy)) = (scale, deploy) {
-            deploy
-                .entry("replicas".to_owned())
-                .or_insert_with(|| Entry::made(scale));
+            deploy.or_insert_with("replicas", || Entry::made(scale));
         }
     }
 }

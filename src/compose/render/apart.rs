@@ -2,7 +2,7 @@
 //! may choose the keys, like in `labels:`, and keeps them together under one key of its own.
 
 use super::fields::TOP;
-use super::{Field, Type};
+use super::{Field, Form, Type, order};
 use crate::compose::node::{Entry, Map, Node, Value};
 use crate::compose::source::Span;
 
@@ -90,11 +90,9 @@ pub fn go_text(node: &Node) -> String {
             format!("[{}]", items.join(" "))
         }
         Value::Map(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
-            let pairs: Vec<String> = keys
+            let pairs: Vec<String> = order::sorted(map, Form::Json)
                 .into_iter()
-                .map(|key| format!("{key}:{}", go_text(&map[key].node)))
+                .map(|(key, entry)| format!("{key}:{}", go_text(&entry.node)))
                 .collect();
             format!("map[{}]", pairs.join(" "))
         }

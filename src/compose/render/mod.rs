@@ -12,7 +12,7 @@ mod value;
 use serde_json::{Map as Object, Value as Json};
 
 use super::diagnose::{Checked, Problem};
-use super::node::{Map, Node, Value};
+use super::node::{Entry, Map, Node, Text, Value};
 use super::path::Path;
 use super::source::Span;
 use super::unique;
@@ -158,7 +158,8 @@ fn raw_at(node: &Node, form: Form, normalized: bool, path: &Path<'_>) -> Json {
         Value::Float(value) if form == Form::Json => value::number(*value),
         Value::Float(value) => Json::from(*value),
         Value::Time(text) if form == Form::Yaml => Json::String(format!("{BARE}{text}")),
-        Value::Time(text) | Value::Str(text) => Json::String(text.clone()),
+        Value::Time(text) => Json::String(text.to_string()),
+        Value::Str(text) => Json::String(text.to_string()),
         Value::List(items)
             if form == Form::Json
                 && items.is_empty()
@@ -171,13 +172,12 @@ fn raw_at(node: &Node, form: Form, normalized: bool, path: &Path<'_>) -> Json {
             Json::Array(items.iter().map(item).collect())
         }
         Value::Map(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            order::sort(&mut keys, form);
-            let entry = |key: &String| {
-                let value = raw_at(&map[key].node, form, normalized, &path.key(key));
-                (key.clone(), value)
+            let entry = |(key, entry): (&Text, &Entry)| {
+                let value = raw_at(&entry.node, form, normalized, &path.key(key));
+                (key.to_string(), value)
             };
-            Json::Object(keys.into_iter().map(entry).collect())
+            let entries = order::sorted(map, form);
+            Json::Object(entries.into_iter().map(entry).collect())
         }
     }
 }
@@ -204,10 +204,10 @@ fn dotted(value: f64) -> &'static str {
 }
 
 fn extensions(map: &Map, form: Form, object: &mut Object<String, Json>) {
-    let mut keys: Vec<&String> = map.keys().filter(|key| key.starts_with("x-")).collect();
-    order::sort(&mut keys, form);
-    for key in keys {
-        object.insert(key.clone(), raw(&map[key].node, form, false));
+    for (key, entry) in order::sorted(map, form) {
+        if key.starts_with("x-") {
+            object.insert(key.to_string(), raw(&entry.node, form, false));
+        }
     }
 }
 
@@ -367,11 +367,9 @@ impl Pass {
         let Some(map) = node.as_map() else {
             return Json::Object(object);
         };
-        let mut keys: Vec<&String> = map.keys().collect();
-        order::sort(&mut keys, self.form);
-        for key in keys {
-            path.push(key.clone());
-            let node = &map[key].node;
+        for (key, entry) in order::sorted(map, self.form) {
+            path.push(key.to_string());
+            let node = &entry.node;
             let value = if key == EXTENSIONS {
                 Some(self.set_apart(kind))
             } else if node.is_null() && filled {
@@ -383,7 +381,7 @@ impl Pass {
             };
             path.pop();
             if let Some(value) = value {
-                object.insert(key.clone(), value);
+                object.insert(key.to_string(), value);
             }
         }
         Json::Object(object)

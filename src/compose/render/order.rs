@@ -3,10 +3,13 @@
 use std::cmp::Ordering;
 
 use super::Form;
+use crate::compose::node::{Entry, Map, Text};
 
-/// Sorts keys as the form has them.
-pub fn sort(keys: &mut [&String], form: Form) {
-    keys.sort_by(|a, b| compare(a, b, form));
+/// The entries of a mapping as the form has them.
+pub fn sorted(map: &Map, form: Form) -> Vec<(&Text, &Entry)> {
+    let mut entries: Vec<(&Text, &Entry)> = map.iter().collect();
+    entries.sort_by(|a, b| compare(a.0, b.0, form));
+    entries
 }
 
 /// Sorts entries by key as the form has them.

@@ -53,7 +53,7 @@ pub fn scalar(node: &Node, kind: &Type) -> Result<Json, String> {
             .collect()),
         Type::Command => command(node),
         Type::Test => match &node.value {
-            Value::Str(line) => Ok(Json::from(vec!["CMD-SHELL".to_owned(), line.clone()])),
+            Value::Str(line) => Ok(Json::from(vec!["CMD-SHELL", line.as_str()])),
             _ => Ok(Json::from(texts(node)?)),
         },
         Type::Hosts => hosts(node).map(Json::from),
@@ -68,8 +68,8 @@ pub fn scalar(node: &Node, kind: &Type) -> Result<Json, String> {
             let map = node.as_map().ok_or("must be a mapping")?;
             map.iter()
                 .map(|(key, entry)| match key.as_str() {
-                    EXTENSIONS => Ok((key.clone(), Json::from(vec![go_text(&entry.node)]))),
-                    _ => Ok((key.clone(), Json::from(texts(&entry.node)?))),
+                    EXTENSIONS => Ok((key.to_string(), Json::from(vec![go_text(&entry.node)]))),
+                    _ => Ok((key.to_string(), Json::from(texts(&entry.node)?))),
                 })
                 .collect::<Result<_, String>>()
                 .map(Json::Object)
@@ -148,9 +148,11 @@ fn pairs(node: &Node) -> Result<BTreeMap<String, Option<String>>, String> {
         Value::Map(map) => map
             .iter()
             .map(|(key, entry)| match &entry.node.value {
-                Value::Null => Ok((key.clone(), None)),
-                Value::Map(_) if key == EXTENSIONS => Ok((key.clone(), Some(go_text(&entry.node)))),
-                _ => Ok((key.clone(), Some(text(&entry.node)?))),
+                Value::Null => Ok((key.to_string(), None)),
+                Value::Map(_) if key == EXTENSIONS => {
+                    Ok((key.to_string(), Some(go_text(&entry.node))))
+                }
+                _ => Ok((key.to_string(), Some(text(&entry.node)?))),
             })
             .collect(),
         Value::List(items) => items
@@ -172,9 +174,9 @@ fn words(node: &Node) -> Result<Json, String> {
     let map = node.as_map().ok_or("must be a mapping")?;
     map.iter()
         .map(|(key, entry)| match &entry.node.value {
-            Value::Str(text) => Ok((key.clone(), Json::from(text.as_str()))),
-            Value::Int(number) => Ok((key.clone(), Json::from(number.to_string()))),
-            Value::Null => Ok((key.clone(), Json::from(""))),
+            Value::Str(text) => Ok((key.to_string(), Json::from(text.as_str()))),
+            Value::Int(number) => Ok((key.to_string(), Json::from(number.to_string()))),
+            Value::Null => Ok((key.to_string(), Json::from(""))),
             _ => Err(format!(
                 "`{}` must be a string, not {}; put it in quotes",
                 key.escape_debug(),
@@ -198,7 +200,7 @@ fn hosts(node: &Node) -> Result<Vec<String>, String> {
         Value::Map(map) => {
             for (host, entry) in map {
                 for address in texts(&entry.node)? {
-                    hosts.push((host.clone(), address));
+                    hosts.push((host.to_string(), address));
                 }
             }
         }

@@ -118,7 +118,7 @@ fn visit_map(
         }
     }
     for key in object.required {
-        if !map.contains_key(*key) {
+        if !map.contains_key(key) {
             problems.push(Problem::new(node.at, format!("{path}: `{key}` is missing")));
         }
     }

@@ -78,7 +78,7 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
             problems.push(Problem::new(entry.key_at, message));
             continue;
         };
-        let tree = &input.tree["services"][key];
+        let tree = &input.tree["services"][key.as_str()];
         let keys = tree.as_object().into_iter().flat_map(|map| map.keys());
         input.warnings.extend(extensions::misspelt(key, keys));
         match service(&name, &entry.node, tree, input) {
