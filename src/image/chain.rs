@@ -40,22 +40,28 @@ pub(super) async fn held(engine: &Engine) -> Result<Vec<Held>> {
 /// containerd store those that were loaded in our form, where layers are named by their content.
 pub(super) async fn layers(engine: &Engine, held: &[Held]) -> Result<Vec<Vec<Digest>>> {
     let store = engine.identity().store;
+    let useful = held.iter().filter(|image| match store {
+        Kind::Classic => true,
+        Kind::Containerd => image.tags.iter().any(|tag| manifest_of(tag).is_some()),
+    });
+    let all = layers_by_image(engine, useful).await?;
+    Ok(all.into_iter().map(|(_, layers)| layers).collect())
+}
+
+/// The identifiers of images, each with its layers from the base up.
+pub(super) async fn layers_by_image(
+    engine: &Engine,
+    held: impl IntoIterator<Item = &Held>,
+) -> Result<Vec<(String, Vec<Digest>)>> {
     // Owned, because a stream over borrowed images is not `Send` as far as the compiler can tell.
-    let useful: Vec<String> = held
-        .iter()
-        .filter(|image| match store {
-            Kind::Classic => true,
-            Kind::Containerd => image.tags.iter().any(|tag| manifest_of(tag).is_some()),
-        })
-        .map(|image| image.id.clone())
-        .collect();
-    stream::iter(useful)
+    let ids: Vec<String> = held.into_iter().map(|image| image.id.clone()).collect();
+    stream::iter(ids)
         .map(|id| async move {
             // An image may vanish between the two questions.
             let found = engine.image_content(&id).await.found()?;
-            let layers = found.unwrap_or_default();
-            let layers = layers.layers().iter();
-            Ok(layers.filter_map(|layer| layer.parse().ok()).collect())
+            let content = found.unwrap_or_default();
+            let layers = content.layers().iter();
+            Ok((id, layers.filter_map(|layer| layer.parse().ok()).collect()))
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()

@@ -7,6 +7,7 @@
 //!
 //! [`Image`]: crate::model::Image
 
+mod adopt;
 mod amount;
 mod archive;
 mod build;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::Command;
 
-use crate::support::{Project, Run, eventually};
+use crate::support::{Project, eventually, noise, sent};
 
 const CACHE: &str = "/var/lib/webpods/cache";
 const ONE: &str = "
@@ -16,14 +16,6 @@ services:
     x-placement: { hosts: [node-1] }
     x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
 ";
-
-/// Bytes that nobody else has.
-fn random(bytes: u64) -> Vec<u8> {
-    let mut read = Vec::new();
-    let random = fs::File::open("/dev/urandom").unwrap();
-    random.take(bytes).read_to_end(&mut read).unwrap();
-    read
-}
 
 /// A project whose image has these bytes on top.
 fn with(journey: &str, bytes: &[u8]) -> Project {
@@ -44,21 +36,9 @@ fn nothing_known() -> (tempfile::TempDir, String) {
     (folder, path)
 }
 
-/// What a run says it sent, in bytes.
-#[track_caller]
-fn sent(run: &Run) -> u64 {
-    let events = run.stderr.lines().filter_map(|line| {
-        let event: serde_json::Value = serde_json::from_str(line).ok()?;
-        (event["event"] == "shipped").then(|| event["sent"].as_u64().unwrap())
-    });
-    let sent: Vec<u64> = events.collect();
-    assert!(!sent.is_empty(), "nothing was shipped: {run}");
-    sent.into_iter().sum()
-}
-
 #[test]
 fn of_a_large_layer_that_changed_a_little_only_that_travels() {
-    let mut bytes = random(20_000_000);
+    let mut bytes = noise(20_000_000);
     let project = with("delta", &bytes);
     let node = &project.lab.nodes[0];
     let first = project
@@ -87,7 +67,7 @@ fn of_a_large_layer_that_changed_a_little_only_that_travels() {
 
 #[test]
 fn a_connection_that_is_cut_is_made_again_and_the_rest_is_sent() {
-    let project = with("cable", &random(150_000_000));
+    let project = with("cable", &noise(150_000_000));
     let node = &project.lab.nodes[0];
     project.webpods().ok(["build"]);
     let cache = format!("{CACHE}-{}", project.name);
@@ -118,7 +98,7 @@ fn a_connection_that_is_cut_is_made_again_and_the_rest_is_sent() {
 
 #[test]
 fn a_disk_that_is_full_is_said_and_nothing_refers_to_what_is_missing() {
-    let project = with("full", &random(100_000));
+    let project = with("full", &noise(100_000));
     let node = &project.lab.nodes[0];
     let cache = format!("/mnt/{}", project.name);
     // Bytes are left, files are not: the check before cannot see it.

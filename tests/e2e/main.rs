@@ -12,6 +12,7 @@ mod carry;
 mod changes;
 mod delta;
 mod engine;
+mod engines;
 mod fleet;
 mod isolation;
 mod relations;

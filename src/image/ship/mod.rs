@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use self::transfer::{Failure, Transfer};
-use super::Store;
+use super::{Store, adopt, amount};
 use crate::docker::Node;
 use crate::error::Result;
 use crate::event::{Event, Events};
@@ -56,6 +56,19 @@ pub async fn ship(
 ) -> Result<Shipped> {
     if blobs.is_empty() || node.host.is_local() {
         return Ok(Shipped::default());
+    }
+    match adopt::adopt(node, cache_dir, blobs).await {
+        Ok(0) => {}
+        Ok(bytes) => events.notice(format!(
+            "{}: {} of layers are taken from its engine",
+            node.name(),
+            amount(bytes)
+        )),
+        // What a host cannot take from itself is sent.
+        Err(error) => events.notice(format!(
+            "{}: layers cannot be taken from its engine, and are sent ({error})",
+            node.name()
+        )),
     }
     let shipped = send(&node.host, cache_dir, blobs, store, events).await?;
     events.emit(Event::Shipped {

@@ -17,6 +17,8 @@ const NODES: usize = 3;
 /// A running lab.
 #[derive(Debug)]
 pub struct Lab {
+    /// Its name.
+    pub name: String,
     /// Its nodes, in order.
     pub nodes: Vec<Node>,
     /// The context file that `lab up` wrote.
@@ -26,44 +28,75 @@ pub struct Lab {
 /// A node of it.
 #[derive(Debug, Clone)]
 pub struct Node {
+    /// The lab's name.
+    pub lab: String,
     /// `node-1`, …
     pub name: String,
     /// Its address.
     pub addr: String,
 }
 
+/// A lab of a journey's own, removed with this value.
+#[derive(Debug)]
+pub struct OwnLab(pub &'static Lab);
+
 /// The lab, started if it is not there.
 pub fn lab() -> &'static Lab {
     static LAB: OnceLock<Lab> = OnceLock::new();
-    LAB.get_or_init(|| {
+    // Two processes may both find it missing: `lab up` lets one wait for the other.
+    LAB.get_or_init(|| Lab::start(NAME, NODES, &[]))
+}
+
+impl OwnLab {
+    /// Starts one; `options` are those of `lab up`.
+    pub fn start(name: &str, nodes: usize, options: &[&str]) -> Self {
+        let lab = Lab::start(&format!("{NAME}-{name}"), nodes, options);
+        // Journeys end with their process, and a project may outlive no lab.
+        Self(Box::leak(Box::new(lab)))
+    }
+}
+
+impl Drop for OwnLab {
+    fn drop(&mut self) {
+        let down = Webpods::new(&Lab::folder()).run(["lab", "down", "--name", &self.0.name]);
+        assert!(down.status == 0 || std::thread::panicking(), "{down}");
+    }
+}
+
+impl Lab {
+    /// Where context files of labs are written.
+    fn folder() -> PathBuf {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("lab");
         std::fs::create_dir_all(&folder).unwrap();
-        // Two processes may both find it missing: `lab up` lets one wait for the other.
-        let nodes = NODES.to_string();
-        let args = ["lab", "up", "--name", NAME, "--nodes", &nodes];
-        let lab = Webpods::new(&folder).json(args);
+        folder
+    }
+
+    fn start(name: &str, nodes: usize, options: &[&str]) -> Self {
+        let count = nodes.to_string();
+        let args = ["lab", "up", "--name", name, "--nodes", &count];
+        let lab = Webpods::new(&Self::folder()).json(args.iter().chain(options));
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let nodes: Vec<Node> = lab["nodes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|node| Node {
-                name: text(&node["name"]),
-                addr: text(&node["addr"]),
-            })
-            .collect();
-        assert_eq!(nodes.len(), NODES, "{lab}");
-        Lab {
-            nodes,
+        let listed = lab["nodes"].as_array().unwrap();
+        assert_eq!(listed.len(), nodes, "{lab}");
+        Self {
+            name: name.to_owned(),
+            nodes: listed
+                .iter()
+                .map(|node| Node {
+                    lab: name.to_owned(),
+                    name: text(&node["name"]),
+                    addr: text(&node["addr"]),
+                })
+                .collect(),
             context: std::fs::read_to_string(text(&lab["context"])).unwrap(),
         }
-    })
+    }
 }
 
 impl Node {
     /// The container that it is on this machine.
     pub fn container(&self) -> String {
-        format!("webpods-lab-{NAME}-{}", self.name)
+        format!("webpods-lab-{}-{}", self.lab, self.name)
     }
 
     /// What `script` prints on the node, run by root past ssh and past webpods: the eye of a

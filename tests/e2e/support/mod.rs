@@ -2,6 +2,7 @@
 //! patience.
 
 mod buildx;
+mod bytes;
 mod http;
 mod lab;
 mod load;
@@ -10,8 +11,9 @@ mod wait;
 mod webpods;
 
 pub use buildx::with_buildx;
+pub use bytes::{noise, sent};
 pub use http::{Answer, get};
-pub use lab::{Lab, NAME, Node, lab};
+pub use lab::{Lab, NAME, Node, OwnLab, lab};
 pub use load::Load;
 pub use project::Project;
 pub use wait::eventually;

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::lab::NAME;
 use super::{Answer, Lab, Webpods, eventually, get, lab};
 
 /// A project that is on the lab for as long as this value lives.
@@ -23,7 +22,7 @@ pub struct Project {
 impl Project {
     /// A copy of `examples/shop` under its own name and domain.
     pub fn shop(journey: &str) -> Self {
-        let project = Self::empty(journey);
+        let project = Self::empty(lab(), journey);
         copy(&shop(), project.folder.path());
         fs::remove_file(project.path(".webpods/config.yml")).unwrap();
         project.write("compose.e2e.yml", &project.read("compose.lab.yml"));
@@ -42,7 +41,12 @@ impl Project {
     /// The given Compose text, where `{{name}}` and `{{domain}}` stand for this project's, beside
     /// a folder `app` that builds the shop's gateway: it answers on port 8080, `/healthz` too.
     pub fn compose(journey: &str, text: &str) -> Self {
-        let project = Self::empty(journey);
+        Self::compose_on(lab(), journey, text)
+    }
+
+    /// The same on another lab.
+    pub fn compose_on(lab: &'static Lab, journey: &str, text: &str) -> Self {
+        let project = Self::empty(lab, journey);
         copy(&shop().join("services/gateway"), &project.path("app"));
         // An image of its own, so that journeys that run side by side share none by accident.
         project.write("app/VERSION", &format!("{}\n", project.name));
@@ -51,8 +55,7 @@ impl Project {
         project
     }
 
-    fn empty(journey: &str) -> Self {
-        let lab = lab();
+    fn empty(lab: &'static Lab, journey: &str) -> Self {
         let name = format!("{journey}-{}", std::process::id());
         Self {
             domain: format!("{name}.test"),
@@ -73,8 +76,11 @@ impl Project {
     /// Writes the lab's context with `more` at its end.
     pub fn use_lab(&self, more: &str) {
         let text = format!("{}{more}", self.lab.context);
-        self.write(&format!(".webpods/contexts/{NAME}.yml"), &text);
-        self.write(".webpods/config.yml", &format!("default_context: {NAME}\n"));
+        self.write(&format!(".webpods/contexts/{}.yml", self.lab.name), &text);
+        self.write(
+            ".webpods/config.yml",
+            &format!("default_context: {}\n", self.lab.name),
+        );
     }
 
     /// A path in the project's folder.
