@@ -56,8 +56,7 @@ fn journey(name: &str, engine: &str, store: &str) {
         "{driver}"
     );
     let project = Project::compose_on(lab.0, &format!("engine-{name}"), WEB);
-    let mut large = noise(LARGE);
-    fs::write(project.path("app/large"), &large).unwrap();
+    fs::write(project.path("app/large"), noise(LARGE)).unwrap();
     let dockerfile = project.read("app/Dockerfile");
     project.write(
         "app/Dockerfile",
@@ -65,6 +64,8 @@ fn journey(name: &str, engine: &str, store: &str) {
     );
 
     what_plain_docker_brought_is_not_sent(&project, node);
+    let mut large = noise(LARGE);
+    fs::write(project.path("app/large"), &large).unwrap();
     project.up();
     project.answers();
 
