@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
     match compose::load(&options) {
         Ok(loaded) => {
             for format in [Format::Json, Format::Yaml] {
-                let printed = compose::print(&loaded, format);
+                let printed = compose::printed(&loaded, format);
                 assert!(printed.is_ok(), "what was accepted cannot be printed");
             }
         }

@@ -1,5 +1,7 @@
 //! `webpods config`.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use super::App;
@@ -113,7 +115,7 @@ impl Config {
         }
         if self.show.lock_image_digests {
             let text = compose::lock_images(&loaded)?;
-            return self.write(app, &text);
+            return self.write(app, &|out| out(&text));
         }
         if self.keep.resolve_image_digests {
             compose::pinned_images(&loaded)?;
@@ -123,11 +125,10 @@ impl Config {
             "json" => compose::Format::Json,
             other => return Err(unknown_format(other, "`yaml` or `json`")),
         };
-        let text = compose::print(&loaded, format)?;
         if self.quiet {
-            return Ok(());
+            return compose::print(&loaded, format, &mut |_| Ok(()));
         }
-        self.write(app, &text)
+        self.write(app, &|out| compose::print(&loaded, format, out))
     }
 
     fn options(&self, app: &App) -> Result<Options> {
@@ -187,11 +188,8 @@ impl Config {
     fn lines(&self, app: &App, loaded: &Loaded) -> Result<Option<Vec<String>>> {
         let show = &self.show;
         let keys = |section: &str| -> Vec<String> {
-            let map = loaded.tree[section].as_object();
-            map.into_iter()
-                .flatten()
-                .map(|(key, _)| key.clone())
-                .collect()
+            let keys = loaded.keys(section).into_iter();
+            keys.map(str::to_owned).collect()
         };
         let lines = if show.services {
             keys("services")
@@ -243,13 +241,21 @@ impl Config {
         app.report.out_unredacted(&text)
     }
 
-    fn write(&self, app: &App, text: &str) -> Result<()> {
-        match &self.output {
-            Some(path) => {
-                std::fs::write(path, text).explain(|| format!("cannot write `{}`", path.display()))
-            }
-            None => app.report.out_unredacted(text),
-        }
+    /// Writes what `print` hands over to where the output goes.
+    fn write(&self, app: &App, print: &dyn Fn(compose::Out<'_>) -> Result<()>) -> Result<()> {
+        let Some(path) = &self.output else {
+            return print(&mut |text| app.report.out_unredacted(text));
+        };
+        let reason = || format!("cannot write `{}`", path.display());
+        // Not before there is something to write: what cannot be printed leaves the file alone.
+        let mut file: Option<File> = None;
+        print(&mut |text| {
+            let open = match &mut file {
+                Some(open) => open,
+                None => file.insert(File::create(path).explain(reason)?),
+            };
+            open.write_all(text.as_bytes()).explain(reason)
+        })
     }
 }
 

@@ -2,30 +2,35 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::node::Node;
 use super::{Loaded, yaml};
 use crate::error::{Error, Result};
 
 /// The image of every service: `image:`, or the name a build gives, with `separator` between the
 /// project and the service.
 pub fn images(loaded: &Loaded, separator: char) -> Vec<String> {
-    let services = loaded.tree["services"].as_object();
+    let services = loaded.services().into_iter();
     services
-        .into_iter()
-        .flatten()
-        .map(|(name, service)| match service["image"].as_str() {
+        .map(|(name, service)| match image(service) {
             Some(image) => image.to_owned(),
             None => format!("{}{separator}{name}", loaded.project.name),
         })
         .collect()
 }
 
+/// What `image:` says; an empty one says nothing.
+fn image(service: &Node) -> Option<&str> {
+    let image = service.get("image").and_then(Node::as_str);
+    image.filter(|image| !image.is_empty())
+}
+
 /// The model each of `models:` stands for.
 pub fn models(loaded: &Loaded) -> Vec<String> {
-    let models = loaded.model.get("models").and_then(super::Node::as_map);
+    let models = loaded.model.get("models").and_then(Node::as_map);
     let models = models.into_iter().flatten();
     models
         .map(|(_, entry)| {
-            let model = entry.node.get("model").and_then(super::Node::as_str);
+            let model = entry.node.get("model").and_then(Node::as_str);
             model.unwrap_or_default().to_owned()
         })
         .collect()
@@ -37,8 +42,8 @@ pub fn models(loaded: &Loaded) -> Vec<String> {
 /// An image that is written without its digest: no registry is asked here.
 pub fn pinned_images(loaded: &Loaded) -> Result<Vec<(&str, &str)>> {
     let mut pinned = Vec::new();
-    for (name, service) in loaded.tree["services"].as_object().into_iter().flatten() {
-        let Some(image) = service["image"].as_str() else {
+    for (name, service) in loaded.services() {
+        let Some(image) = image(service) else {
             continue;
         };
         if !image.contains("@sha256:") {
@@ -50,7 +55,7 @@ pub fn pinned_images(loaded: &Loaded) -> Result<Vec<(&str, &str)>> {
                  which digest it has"
             )));
         }
-        pinned.push((name.as_str(), image));
+        pinned.push((name, image));
     }
     Ok(pinned)
 }

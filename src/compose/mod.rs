@@ -55,7 +55,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use images::{images, lock_images, models, pinned_images};
-pub use print::{Format, hash, print};
+pub use print::{Format, Out, hash, print, printed};
 pub use template::Variable;
 /// The page `docs/compose.md`: what becomes of every key.
 pub use typed::page as reference;
@@ -66,7 +66,6 @@ use crate::model::Project;
 use diagnose::Problem;
 use loader::{Loader, Scope};
 use node::{Map, Node};
-use render::Form;
 
 /// What to load and how.
 #[derive(Debug, Clone, Default)]
@@ -111,12 +110,12 @@ pub struct Options {
 pub struct Loaded {
     /// Typed, for the planner and the builder.
     pub project: Project,
-    /// The canonical model as `config --format json` prints it, `$` not yet doubled.
-    pub tree: serde_json::Value,
-    /// What `tree` is made from, for the YAML form: that has extensions, and not what is implied.
+    /// What the printed forms are made from.
     model: Node,
     /// Variables were not replaced: `model` is printed as it is.
     raw: bool,
+    /// What the model implies was filled in.
+    normalized: bool,
     /// The files that were read, absolute.
     pub files: Vec<PathBuf>,
     /// One line each.
@@ -127,6 +126,28 @@ pub struct Loaded {
     pub variables: BTreeMap<String, Variable>,
     /// Every profile a service names, sorted.
     pub profiles: Vec<String>,
+}
+
+impl Loaded {
+    /// The keys of a section of the top level, sorted.
+    pub fn keys(&self, section: &str) -> Vec<&str> {
+        let map = self.model.get(section).and_then(Node::as_map);
+        let keys = map.into_iter().flat_map(Map::keys);
+        let mut keys: Vec<&str> = keys.map(node::Text::as_str).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Services by name, sorted.
+    fn services(&self) -> Vec<(&str, &Node)> {
+        let map = self.model.get("services").and_then(Node::as_map);
+        let services = map.into_iter().flatten();
+        let mut services: Vec<(&str, &Node)> = services
+            .map(|(name, entry)| (name.as_str(), &entry.node))
+            .collect();
+        services.sort_unstable_by_key(|(name, _)| *name);
+        services
+    }
 }
 
 /// Loads a project.
@@ -250,9 +271,9 @@ fn run(
         interpolate::variables(&model, &mut variables);
         return Ok(Loaded {
             project: typed::empty(name, &found.folder),
-            tree: render::raw(&model, Form::Json, !options.no_normalize),
             model,
             raw: true,
+            normalized: !options.no_normalize,
             files: loader.sources.paths(),
             warnings: std::mem::take(&mut loader.warnings),
             environment: std::mem::take(environment),
@@ -262,7 +283,7 @@ fn run(
     }
     render::set_apart(&mut model);
     select(options, environment, &found.folder, &mut model)?;
-    let tree = render::model(&model, Form::Json)?;
+    render::check(&model)?;
     let mut warnings = std::mem::take(&mut loader.warnings);
     let fallback = name.clone();
     let project = typed::project(&mut typed::Input {
@@ -270,7 +291,7 @@ fn run(
         folder: &found.folder,
         files: &found.files,
         model: &model,
-        tree: &tree,
+        tree: &render::others(&model),
         environment,
         warnings: &mut warnings,
         check_only: options.model_only,
@@ -290,9 +311,9 @@ fn run(
     };
     Ok(Loaded {
         project,
-        tree,
         model,
         raw: false,
+        normalized: !options.no_normalize,
         files: loader.sources.paths(),
         warnings,
         environment: std::mem::take(environment),

@@ -1,11 +1,16 @@
 //! The printed forms of a loaded project.
+//!
+//! Printing goes service by service: the whole text, and the tree it is made from, would each be as
+//! much as the model itself.
 
-use std::collections::BTreeMap;
+use std::io;
 
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Value as Json;
 
 use super::hash::{self, escaped};
-use super::render::{self, Form};
+use super::node::{Node, Value};
+use super::render::{self, Form, Part};
 use super::{Loaded, yaml};
 use crate::error::{Error, Explain as _, Result, near_miss};
 
@@ -19,44 +24,181 @@ pub enum Format {
     Json,
 }
 
-/// The model as text. `$` is doubled, so that the output is a Compose file again; text that was
+/// Gets one piece of text after the other.
+pub type Out<'a> = &'a mut dyn FnMut(&str) -> Result<()>;
+
+/// As much text is handed over at once, in bytes.
+const PIECE: usize = 64 << 10;
+
+/// Prints the model. `$` is doubled, so that the output is a Compose file again; text that was
 /// never interpolated is kept.
-pub fn print(loaded: &Loaded, format: Format) -> Result<String> {
-    let text = match format {
-        Format::Json => {
-            if !loaded.raw {
-                no_ssh_paths(&loaded.tree)?;
-            }
-            let sorted = sorted_top(&loaded.tree);
-            let text = serde_json::to_string_pretty(&sorted);
-            let text = text.explain(|| "cannot print the model")?;
-            if text.contains(render::BARE) {
-                let error = Error::user("JSON has no numbers that are not finite");
-                return Err(error.hint("use `--format yaml`"));
-            }
-            escaped(text)
-        }
-        Format::Yaml if loaded.raw => yaml::write(&render::raw(&loaded.model, Form::Yaml, false)),
-        Format::Yaml => match render::model(&loaded.model, Form::Yaml) {
-            Ok(document) => yaml::write(&document),
-            Err(problems) => {
-                let messages: Vec<String> = problems.into_iter().map(|one| one.message).collect();
-                return Err(Error::user(messages.join("\n")));
-            }
-        },
+///
+/// # Errors
+/// What JSON cannot hold, before anything is printed; whatever `out` fails with.
+pub fn print(loaded: &Loaded, format: Format, out: Out<'_>) -> Result<()> {
+    let model = &loaded.model;
+    let form = match format {
+        Format::Json => Form::Json,
+        Format::Yaml => Form::Yaml,
     };
-    Ok(if loaded.raw || !text.contains('$') {
-        text
+    if format == Format::Json {
+        check_json(loaded)?;
+    }
+    let parts = if loaded.raw {
+        // Only JSON shows what looking up variables did.
+        render::raw_parts(model, form, loaded.normalized && format == Format::Json)
     } else {
-        text.replace('$', "$$")
-    })
+        render::parts(model, form)
+    };
+    let mut pieces = Pieces {
+        text: String::new(),
+        format,
+        doubled: !loaded.raw,
+        out,
+        failed: None,
+    };
+    let printed = match format {
+        Format::Json => {
+            let printed = serde_json::to_writer_pretty(&mut pieces, &Document(&parts));
+            printed.explain(|| "cannot print the model")
+        }
+        Format::Yaml => yaml(&parts, &mut pieces),
+    };
+    match pieces.failed.take() {
+        Some(error) => Err(error),
+        None => printed.and_then(|()| pieces.hand_over()),
+    }
 }
 
-/// Docker Compose cannot print `build.ssh` with a path as JSON, so nobody's scripts may count on it.
-fn no_ssh_paths(tree: &Json) -> Result<()> {
-    for (name, service) in tree["services"].as_object().into_iter().flatten() {
-        let keys = service["build"]["ssh"].as_array().into_iter().flatten();
-        if let Some(key) = keys.filter_map(Json::as_str).find(|key| key.contains('=')) {
+/// The same as one text.
+///
+/// # Errors
+/// What JSON cannot hold.
+pub fn printed(loaded: &Loaded, format: Format) -> Result<String> {
+    let mut text = String::new();
+    print(loaded, format, &mut |piece| {
+        text.push_str(piece);
+        Ok(())
+    })?;
+    Ok(text)
+}
+
+/// Text on its way out.
+struct Pieces<'a> {
+    text: String,
+    format: Format,
+    /// `$` becomes `$$`.
+    doubled: bool,
+    out: Out<'a>,
+    /// Why no more is wanted.
+    failed: Option<Error>,
+}
+
+impl Pieces<'_> {
+    fn hand_over(&mut self) -> Result<()> {
+        let mut text = std::mem::take(&mut self.text);
+        if self.format == Format::Json {
+            text = escaped(text);
+        }
+        if self.doubled && text.contains('$') {
+            text = text.replace('$', "$$");
+        }
+        (self.out)(&text)
+    }
+
+    fn hand_over_much(&mut self) -> Result<()> {
+        if self.text.len() < PIECE {
+            return Ok(());
+        }
+        self.hand_over()
+    }
+}
+
+/// For the JSON writer, which writes whole characters at a time.
+impl io::Write for Pieces<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        self.text.push_str(text);
+        if let Err(error) = self.hand_over_much() {
+            self.failed = Some(error);
+            return Err(io::Error::other("no more is wanted"));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The parts as one JSON object, each entry of a section made when it is written.
+struct Document<'a>(&'a [(&'a str, Part<'a>)]);
+
+impl Serialize for Document<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, part) in self.0 {
+            map.serialize_entry(key, part)?;
+        }
+        map.end()
+    }
+}
+
+impl Serialize for Part<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Part::Whole(value) => value.serialize(serializer),
+            Part::Section(section) => serializer.collect_map(section.entries()),
+        }
+    }
+}
+
+fn yaml(parts: &[(&str, Part<'_>)], pieces: &mut Pieces<'_>) -> Result<()> {
+    if parts.is_empty() {
+        pieces.text.push_str("{}\n");
+    }
+    for (key, part) in parts {
+        match part {
+            Part::Whole(value) => yaml::entry(key, value, 0, &mut pieces.text),
+            Part::Section(section) if section.is_empty() => {
+                yaml::entry(
+                    key,
+                    &Json::Object(serde_json::Map::new()),
+                    0,
+                    &mut pieces.text,
+                );
+            }
+            Part::Section(section) => {
+                yaml::key(key, 0, &mut pieces.text);
+                pieces.text.push('\n');
+                for (key, value) in section.entries() {
+                    yaml::entry(key, &value, 2, &mut pieces.text);
+                    pieces.hand_over_much()?;
+                }
+            }
+        }
+        pieces.hand_over_much()?;
+    }
+    Ok(())
+}
+
+/// Refuses what has no JSON form.
+fn check_json(loaded: &Loaded) -> Result<()> {
+    let model = loaded.model.as_map();
+    let mut whole = model.into_iter().flatten();
+    // Elsewhere such a number would not have the type of its key.
+    if whole.any(|(key, entry)| (loaded.raw || key.starts_with("x-")) && !finite(&entry.node)) {
+        let error = Error::user("JSON has no numbers that are not finite");
+        return Err(error.hint("use `--format yaml`"));
+    }
+    if loaded.raw {
+        return Ok(());
+    }
+    // Docker Compose cannot print `build.ssh` with a path as JSON, so nobody's scripts may count
+    // on it.
+    for (name, service) in loaded.services() {
+        let keys = service.find(&["build", "ssh"]).map(render::ssh);
+        if let Some(key) = keys.into_iter().flatten().find(|key| key.contains('=')) {
             let message = format!(
                 "services.{name}.build.ssh: `{}` cannot be printed as JSON, as in Docker Compose",
                 key.escape_debug()
@@ -67,19 +209,22 @@ fn no_ssh_paths(tree: &Json) -> Result<()> {
     Ok(())
 }
 
-/// The top level sorted by key, as the JSON output has it.
-fn sorted_top(tree: &Json) -> BTreeMap<&str, &Json> {
-    let map = tree.as_object().into_iter().flatten();
-    map.map(|(key, value)| (key.as_str(), value)).collect()
+fn finite(node: &Node) -> bool {
+    match &node.value {
+        Value::Float(value) => value.is_finite(),
+        Value::List(items) => items.iter().all(finite),
+        Value::Map(map) => map.values().all(|entry| finite(&entry.node)),
+        _ => true,
+    }
 }
 
 /// The hash Compose labels the containers of a service with, of each named service (`*`: all), by
 /// name.
 pub fn hash(loaded: &Loaded, wanted: &str) -> Result<Vec<(String, String)>> {
-    let none = serde_json::Map::new();
-    let services = loaded.tree["services"].as_object().unwrap_or(&none);
+    let services = loaded.services();
+    let known = || services.iter().map(|(name, _)| *name);
     let mut names: Vec<&str> = if wanted == "*" {
-        services.keys().map(String::as_str).collect()
+        known().collect()
     } else {
         wanted.split(',').collect()
     };
@@ -87,14 +232,16 @@ pub fn hash(loaded: &Loaded, wanted: &str) -> Result<Vec<(String, String)>> {
     let platform = loaded.environment.get("DOCKER_DEFAULT_PLATFORM");
     let mut hashes = Vec::with_capacity(names.len());
     for name in names {
-        let Some(Json::Object(service)) = services.get(name) else {
-            let near = near_miss(name, services.keys().map(String::as_str))
+        let place = services.binary_search_by_key(&name, |(name, _)| name);
+        let tree = place.map(|place| render::service(name, services[place].1));
+        let Ok(Json::Object(service)) = tree else {
+            let near = near_miss(name, known())
                 .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
             let name = name.escape_debug();
             return Err(Error::user(format!("there is no service `{name}`{near}")));
         };
         let platform = platform.map(String::as_str);
-        hashes.push((name.to_owned(), hash::service(service, platform)));
+        hashes.push((name.to_owned(), hash::service(&service, platform)));
     }
     Ok(hashes)
 }

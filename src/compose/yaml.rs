@@ -27,21 +27,31 @@ fn pad(indent: usize, out: &mut String) {
 /// `out` does not end a line, which is how a mapping inside a list starts.
 fn object(map: &serde_json::Map<String, Json>, indent: usize, out: &mut String) {
     for (key, value) in map {
-        if out.is_empty() || out.ends_with('\n') {
-            pad(indent, out);
-        }
-        // A key of more than 128 bytes cannot stand on the line of its value.
-        if key.len() > 128 {
-            out.push_str("? ");
-            text(key, true, indent, out);
-            out.push('\n');
-            pad(indent, out);
-        } else {
-            text(key, true, indent, out);
-        }
-        out.push(':');
-        nested(value, indent, out);
+        entry(key, value, indent, out);
     }
+}
+
+/// One entry of a mapping on its lines.
+pub fn entry(key: &str, value: &Json, indent: usize, out: &mut String) {
+    self::key(key, indent, out);
+    nested(value, indent, out);
+}
+
+/// A key and its colon.
+pub fn key(key: &str, indent: usize, out: &mut String) {
+    if out.is_empty() || out.ends_with('\n') {
+        pad(indent, out);
+    }
+    // A key of more than 128 bytes cannot stand on the line of its value.
+    if key.len() > 128 {
+        out.push_str("? ");
+        text(key, true, indent, out);
+        out.push('\n');
+        pad(indent, out);
+    } else {
+        text(key, true, indent, out);
+    }
+    out.push(':');
 }
 
 fn nested(value: &Json, indent: usize, out: &mut String) {

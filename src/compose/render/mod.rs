@@ -7,18 +7,19 @@
 mod apart;
 mod fields;
 mod order;
+mod pieces;
 mod value;
 
 use serde_json::{Map as Object, Value as Json};
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::Problem;
 use super::node::{Entry, Map, Node, Text, Value};
 use super::path::Path;
 use super::source::Span;
 use super::unique;
 use apart::EXTENSIONS;
 pub use apart::set_apart;
-use fields::TOP;
+pub use pieces::{Part, check, others, parts, raw_parts, service, ssh};
 
 /// Which of the two printed forms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,28 +112,6 @@ enum Type {
 /// A key of a mapping.
 struct Field(&'static str, Type, Keep);
 
-/// The whole model in one of the forms. `problems` of every value are collected.
-pub fn model(model: &Node, form: Form) -> Checked<Json> {
-    let mut pass = Pass {
-        form,
-        problems: Vec::new(),
-    };
-    let mut top = pass.object(model, TOP, &mut Vec::new());
-    if let Some(map) = model.as_map() {
-        extensions(map, form, &mut top);
-    }
-    if pass.problems.is_empty() {
-        Ok(Json::Object(top))
-    } else {
-        Err(pass.problems)
-    }
-}
-
-/// Checks the types of every value and prints nothing.
-pub fn check(model: &Node) -> Checked<()> {
-    self::model(model, Form::Json).map(drop)
-}
-
 /// Whether a service's `key` is printed after its `other`.
 pub fn follows(key: &str, other: &str) -> bool {
     let place = |key: &str| fields::SERVICE.iter().position(|field| field.0 == key);
@@ -217,6 +196,13 @@ struct Pass {
 }
 
 impl Pass {
+    fn new(form: Form) -> Self {
+        Self {
+            form,
+            problems: Vec::new(),
+        }
+    }
+
     fn object(
         &mut self,
         node: &Node,
@@ -368,23 +354,34 @@ impl Pass {
             return Json::Object(object);
         };
         for (key, entry) in order::sorted(map, self.form) {
-            path.push(key.to_string());
-            let node = &entry.node;
-            let value = if key == EXTENSIONS {
-                Some(self.set_apart(kind))
-            } else if node.is_null() && filled {
-                Some(self.nothing(kind, path))
-            } else if node.is_null() {
-                Some(Json::Null)
-            } else {
-                self.value(node, kind, path)
-            };
-            path.pop();
-            if let Some(value) = value {
+            if let Some(value) = self.entry(key, &entry.node, kind, filled, path) {
                 object.insert(key.to_string(), value);
             }
         }
         Json::Object(object)
+    }
+
+    /// The value under a free key; `filled`: a missing one is an empty one.
+    fn entry(
+        &mut self,
+        key: &str,
+        node: &Node,
+        kind: &Type,
+        filled: bool,
+        path: &mut Vec<String>,
+    ) -> Option<Json> {
+        path.push(key.to_owned());
+        let value = if key == EXTENSIONS {
+            Some(self.set_apart(kind))
+        } else if node.is_null() && filled {
+            Some(self.nothing(kind, path))
+        } else if node.is_null() {
+            Some(Json::Null)
+        } else {
+            self.value(node, kind, path)
+        };
+        path.pop();
+        value
     }
 }
 

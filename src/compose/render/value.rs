@@ -228,7 +228,8 @@ fn hosts(node: &Node) -> Result<Vec<String>, String> {
     Ok(lines)
 }
 
-fn ssh(node: &Node) -> Result<Vec<String>, String> {
+/// `default` and `id=path`, by id.
+pub fn ssh(node: &Node) -> Result<Vec<String>, String> {
     Ok(pairs(node)?
         .into_iter()
         .map(|(id, path)| match path {

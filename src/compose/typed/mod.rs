@@ -26,6 +26,7 @@ use serde_json::Value as Json;
 
 use super::diagnose::{Checked, Problem};
 use super::node::Node;
+use super::render;
 use super::source::Span;
 use crate::model::{
     NamedVolume, PortPublication, Project, ProjectName, Service, ServiceName, UpdateOrder,
@@ -44,7 +45,7 @@ pub struct Input<'a> {
     pub files: &'a [PathBuf],
     /// The completed model.
     pub model: &'a Node,
-    /// Its printed form.
+    /// Its printed form without the services: theirs is made one at a time.
     pub tree: &'a Json,
     /// What variables are set to, for configs and secrets.
     pub environment: &'a BTreeMap<String, String>,
@@ -78,7 +79,7 @@ pub fn project(input: &mut Input<'_>) -> Checked<Project> {
             problems.push(Problem::new(entry.key_at, message));
             continue;
         };
-        let tree = &input.tree["services"][key.as_str()];
+        let tree = &render::service(key, &entry.node);
         let keys = tree.as_object().into_iter().flat_map(|map| map.keys());
         input.warnings.extend(extensions::misspelt(key, keys));
         match service(&name, &entry.node, tree, input) {

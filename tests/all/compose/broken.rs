@@ -83,7 +83,8 @@ fn utf_16_is_read() {
     let mut bytes = vec![0xff, 0xfe];
     bytes.extend(text.encode_utf16().flat_map(u16::to_le_bytes));
     let loaded = load_bytes(&bytes).unwrap();
-    assert_eq!(loaded.tree["services"]["a"]["image"], "é");
+    let printed = compose::printed(&loaded, compose::Format::Yaml).unwrap();
+    assert!(printed.contains("image: é\n"), "{printed}");
 }
 
 #[test]

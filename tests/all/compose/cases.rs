@@ -43,7 +43,7 @@ pub(super) enum Outcome {
 pub(super) fn load(case: &Case, folder: &Path) -> Outcome {
     let options = case.options(folder);
     let print = |loaded: &Loaded, format| {
-        let text = compose::print(loaded, format);
+        let text = compose::printed(loaded, format);
         neutral(&text.unwrap(), folder)
     };
     match compose::load(&options) {
