@@ -12,8 +12,8 @@ use crate::report::bytes;
 
 /// Ship the images of services to the hosts that will run them, without deploying
 ///
-/// Only blobs that a host lacks are sent. A later `up` finds them there; after `--from`, a later
-/// `up --no-build`.
+/// Only blobs that a host lacks are sent, and its engine loads the images. A later `up` finds them
+/// there; after `--from`, a later `up --no-build`.
 #[derive(Debug, Args)]
 pub struct Push {
     /// Only these services
@@ -48,12 +48,11 @@ impl Push {
             .push(&authority, &options, self.from.as_deref())
             .await?
         {
-            app.report.line(&format!(
-                "{}: sent {} of {}",
-                sent.host,
-                bytes(sent.sent),
-                bytes(sent.total)
-            ));
+            let what = match sent.total {
+                0 => "nothing to send".to_owned(),
+                total => format!("sent {} of {}", bytes(sent.sent), bytes(total)),
+            };
+            app.report.line(&format!("{}: {what}", sent.host));
         }
         Ok(())
     }

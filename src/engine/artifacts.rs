@@ -177,12 +177,12 @@ impl Engine {
         Ok(rows(&states))
     }
 
-    /// Sends each host the blobs that its share of the project lacks, under the project's lock.
-    /// With `from`, images come from that archive or folder.
+    /// Sends each host the blobs that its share of the project lacks, and has its engine load the
+    /// images, under the project's lock. With `from`, images come from that archive or folder.
     ///
     /// # Errors
-    /// A build fails, the archive cannot be used, a host cannot be reached or is full, the lock is
-    /// held.
+    /// A build fails, the archive cannot be used, a host cannot be reached or is full, its engine
+    /// refuses an image, the lock is held.
     pub async fn push(
         &self,
         authority: &Authority,
@@ -195,8 +195,7 @@ impl Engine {
         };
         let observed = self.observe(&known(&states)).await?;
         let plan = self.plan_up(options, &states, &observed).await?;
-        let mut shipments = plan.images.iter().flat_map(|image| &image.shipments);
-        if shipments.all(|shipment| shipment.blobs.is_empty()) {
+        if plan.images.iter().all(|image| image.shipments.is_empty()) {
             // What changes nothing needs no lock, and waits for nobody.
             return self.send(&plan).await;
         }
@@ -275,16 +274,19 @@ impl Engine {
             let Some(node) = nodes.get(&host.name) else {
                 return Ok(None);
             };
-            let mut blobs = Vec::new();
-            let mut total = 0;
+            let (mut blobs, mut images) = (Vec::new(), Vec::new());
             for image in &plan.images {
                 for shipment in image.shipments.iter().filter(|s| s.host == host.name) {
                     blobs.extend(shipment.blobs.iter().cloned());
-                    total += image.image.size();
+                    images.push(&image.image);
                 }
             }
+            let total = images.iter().map(|image| image.size()).sum();
             let events = &self.settings.events;
             let shipped = image::ship(node, cache, &blobs, total, store, events).await?;
+            for image in images {
+                image::bring(node, cache, image, store, events).await?;
+            }
             Ok(Some(Sent {
                 host: host.name.clone(),
                 sent: shipped.sent,

@@ -10,6 +10,7 @@
 mod adopt;
 mod amount;
 mod archive;
+mod bring;
 mod build;
 mod carry;
 mod chain;
@@ -39,6 +40,7 @@ mod works;
 use amount::amount;
 
 pub use archive::Wanted;
+pub use bring::bring;
 pub use have::{Have, fetch, fetch_image, have};
 pub use hold::{Held, hold};
 pub use inventory::{Inventory, Shares, inventory};

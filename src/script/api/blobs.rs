@@ -6,7 +6,6 @@ use std::pin::Pin;
 use mlua::{FromLua, Lua, UserData, UserDataMethods, Value};
 use serde::de::DeserializeOwned;
 
-use crate::docker::Node;
 use crate::error::{Error, Result};
 use crate::image::{self, Keep};
 use crate::model::{Image, ReleaseId};
@@ -48,12 +47,7 @@ impl UserData for ScriptBlobs {
         methods.add_async_method("load", async |_, this, image: Given<Image>| {
             let here = this.0.clone();
             drop(this);
-            outside(async move {
-                let (_, scene) = here.scene()?;
-                let cache = &scene.context.artifacts.remote_cache_dir;
-                load(&here.node, cache, &image.0).await
-            })
-            .await
+            outside(async move { load(&here, &image.0).await }).await
         });
         methods.add_async_method("refs", async |_, this, ()| {
             let here = this.0.clone();
@@ -79,8 +73,11 @@ async fn ship(here: &Stage, blobs: &[BlobShipment], whole: u64) -> Result<()> {
     Ok(())
 }
 
-fn load<'a>(node: &'a Node, cache: &'a str, image: &'a Image) -> Held<'a, ()> {
-    Box::pin(image::load(node, cache, image))
+async fn load(here: &Stage, image: &Image) -> Result<()> {
+    let (_, scene) = here.scene()?;
+    let cache = &scene.context.artifacts.remote_cache_dir;
+    let (store, events) = (&scene.store, &here.events);
+    held(image::bring(&here.node, cache, image, store, events)).await
 }
 
 /// Records which blobs the release needs on this host: those of services that have replicas here.
