@@ -120,4 +120,6 @@ if [ "$purpose" = test ]; then
     "$(dirname "$0")/compose.sh" >/dev/null
     # BuildKit, for the journeys that build with it.
     "$(dirname "$0")/buildx.sh" >/dev/null
+    # A registry, for the journeys in which hosts pull.
+    "$(dirname "$0")/registry.sh" >/dev/null
 fi

@@ -240,6 +240,7 @@ fn title(step: &Step) -> String {
         | StepKind::Remove {
             service, replica, ..
         } => format!("{} {service}.{replica}", step.kind.name()),
+        StepKind::Load { image } if image.pull.is_some() => format!("pull {}", image.reference),
         StepKind::Load { image } => format!("load {}", image.reference),
         other => other.name().to_owned(),
     }

@@ -10,8 +10,8 @@ use super::tree::Node;
 use super::{hosts, safety, words, yaml};
 use crate::error::{Error, Result};
 use crate::model::{
-    Artifacts, Context, ContextName, Defaults, HostKeyCheck, Ports, ProjectName, Proxy, Ssh, Tls,
-    Upstreams,
+    ArtifactMode, Artifacts, Context, ContextName, Defaults, HostKeyCheck, Ports, ProjectName,
+    Proxy, Ssh, Tls, Upstreams,
 };
 
 const KEYS: [&str; 9] = [
@@ -216,6 +216,7 @@ fn decode_artifacts(fields: &Fields<'_>) -> Artifacts {
     };
     let keys = [
         "mode",
+        "registry",
         "remote_cache_dir",
         "concurrency",
         "retain_releases",
@@ -228,8 +229,8 @@ fn decode_artifacts(fields: &Fields<'_>) -> Artifacts {
             .and_then(|number| usize::try_from(number).ok())
             .unwrap_or(default)
     };
-    artifacts.choice("mode", &[("oci-cache", ())]);
     Artifacts {
+        mode: decode_mode(&artifacts).unwrap_or(default.mode),
         remote_cache_dir: artifacts
             .checked("remote_cache_dir", words::check_remote_dir)
             .map_or(default.remote_cache_dir, |dir| {
@@ -238,7 +239,48 @@ fn decode_artifacts(fields: &Fields<'_>) -> Artifacts {
         concurrency: count("concurrency", 64, default.concurrency),
         retain_releases: count("retain_releases", 1000, default.retain_releases),
         max_cache_bytes: artifacts.bytes("max_cache_bytes"),
-        mode: default.mode,
+    }
+}
+
+/// `mode` and `registry` of `artifacts`: the one says whether the other is needed.
+fn decode_mode(artifacts: &Fields<'_>) -> Option<ArtifactMode> {
+    let modes = [("oci-cache", false), ("registry", true)];
+    let pulls = artifacts.choice("mode", &modes);
+    let written = artifacts.text("registry");
+    match (pulls, written) {
+        (Some(true), Some((text, at))) => match text.parse() {
+            Ok(registry) => Some(ArtifactMode::Registry { registry }),
+            Err(error) => {
+                let rule = "write it as `registry.example.com` or `registry.example.com:5000/team`";
+                let message = if text.contains('@') {
+                    // What stands before it may be a password.
+                    "`artifacts.registry` cannot hold credentials: `docker login` keeps them"
+                        .to_owned()
+                } else {
+                    format!("`artifacts.registry`: {}", Error::message(&error))
+                };
+                artifacts.problems.add_with_hint(at, message, rule);
+                None
+            }
+        },
+        (Some(true), None) => {
+            let at = artifacts.text("mode").and_then(|(_, at)| at);
+            artifacts.problems.add_with_hint(
+                at,
+                "`artifacts.mode: registry` needs `artifacts.registry`, where images are pushed to",
+                "write `registry: registry.example.com/team` beside it",
+            );
+            None
+        }
+        (_, Some((_, at))) => {
+            artifacts.problems.add_with_hint(
+                at,
+                "`artifacts.registry` is for `artifacts.mode: registry` only",
+                "write `mode: registry`, or remove it",
+            );
+            None
+        }
+        (_, None) => Some(ArtifactMode::OciCache),
     }
 }
 

@@ -211,7 +211,26 @@ fn wrong_types_are_named() {
             "artifacts: { max_cache_bytes: lots }\n",
             "write a number, or one with kB, MB, GB or TB",
         ),
-        ("artifacts: { mode: registry }\n", "it is one of: oci-cache"),
+        (
+            "artifacts: { mode: registy }\n",
+            "`artifacts.mode` cannot be \"registy\"; did you mean `registry`?",
+        ),
+        (
+            "artifacts: { mode: registry }\n",
+            "`artifacts.mode: registry` needs `artifacts.registry`",
+        ),
+        (
+            "artifacts: { registry: r.example.com }\n",
+            "is for `artifacts.mode: registry` only",
+        ),
+        (
+            "artifacts: { mode: registry, registry: 'https://r.example.com' }\n",
+            "write it as `registry.example.com`",
+        ),
+        (
+            "artifacts: { mode: registry, registri: r.example.com }\n",
+            "did you mean `registry`?",
+        ),
         (
             "artifacts: { retain_releases: 0 }\n",
             "must be from 1 to 1000",

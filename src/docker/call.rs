@@ -11,6 +11,7 @@ use hyper::Method;
 use hyper::body::Frame;
 use serde::Serialize;
 
+use super::RegistryAuth;
 use crate::error::{Error, Result};
 
 /// A request's body.
@@ -34,6 +35,8 @@ pub struct Call {
     pub patience: Option<Duration>,
     /// Asks to turn the connection into a raw stream.
     pub upgrade: bool,
+    /// Credentials for a registry, for this call only.
+    pub auth: Option<RegistryAuth>,
 }
 
 impl Call {
@@ -52,6 +55,7 @@ impl Call {
             stream: None,
             patience: Some(PATIENCE),
             upgrade: false,
+            auth: None,
         }
     }
 
@@ -111,6 +115,12 @@ impl Call {
     /// Waits this long for the answer to begin; none: forever.
     pub fn patience(mut self, patience: Option<Duration>) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Gives the engine credentials for a registry.
+    pub fn auth(mut self, auth: &RegistryAuth) -> Self {
+        self.auth = Some(auth.clone());
         self
     }
 

@@ -10,6 +10,7 @@ use tokio_util::codec::{FramedRead, LinesCodec};
 use tokio_util::io::StreamReader;
 
 use super::call::Call;
+use super::wire::concealed;
 use super::{Engine, EngineError, Result};
 
 /// The longest line of progress that is read.
@@ -22,6 +23,15 @@ struct Progress {
     stream: Option<String>,
     status: Option<String>,
     error: Option<String>,
+    aux: Option<serde_json::Value>,
+}
+
+/// What an engine reported until it was done.
+pub(super) struct Report {
+    /// Its lines as one text.
+    pub said: String,
+    /// The last facts it gave beside them.
+    pub aux: Option<serde_json::Value>,
 }
 
 /// What decides whether an image is the one that is meant.
@@ -132,7 +142,7 @@ impl Engine {
         let call = Call::post("load images", &["images", "load"])
             .query("quiet", "1")
             .upload(archive);
-        self.follow(call, |_| {}).await
+        Ok(self.follow(call, |_| {}).await?.said)
     }
 
     /// Images as one archive, as `docker save` writes it.
@@ -172,30 +182,37 @@ impl Engine {
         if let Some(platform) = platform {
             call = call.query("platform", platform);
         }
-        self.follow(call, progress).await.map(|_| ())
+        self.follow(call, progress).await.map(drop)
     }
 
     /// Reads a report of JSON lines to its end: the engine answers 200 before it knows whether it
     /// will succeed, and says so in the last line.
-    async fn follow(&self, call: Call, mut progress: impl FnMut(&str)) -> Result<String> {
-        let doing = call.doing.clone();
+    pub(super) async fn follow(
+        &self,
+        call: Call,
+        mut progress: impl FnMut(&str),
+    ) -> Result<Report> {
+        let (doing, auth) = (call.doing.clone(), call.auth.clone());
         let body = self.wire.download(call).await?;
         let codec = LinesCodec::new_with_max_length(LONGEST);
         let mut lines = FramedRead::new(StreamReader::new(body), codec);
-        let mut said = String::new();
+        let (mut said, mut aux) = (String::new(), None);
         while let Some(line) = lines.next().await {
             let line = line.map_err(|error| EngineError::broken(self.host(), &doing, &error))?;
             let Ok(report) = serde_json::from_str::<Progress>(&line) else {
                 continue;
             };
             if let Some(error) = report.error {
+                let error = concealed(auth.as_ref(), &error);
                 return Err(EngineError::answered(self.host(), &doing, 500, &error));
             }
+            aux = report.aux.or(aux);
             if let Some(text) = report.stream.or(report.status) {
+                let text = concealed(auth.as_ref(), &text);
                 progress(text.trim_end());
                 said.push_str(&text);
             }
         }
-        Ok(said)
+        Ok(Report { said, aux })
     }
 }

@@ -5,6 +5,7 @@
 //! [`crate::remote::Host`], create bodies pass through untouched, and the API version is always
 //! sent. `bollard` supplies the types of the answers.
 
+mod base64;
 mod call;
 mod containers;
 mod engine;
@@ -16,6 +17,7 @@ mod logs;
 mod networks;
 mod node;
 mod observed;
+mod registry;
 mod silence;
 mod volumes;
 mod wire;
@@ -29,6 +31,7 @@ pub use images::ImageContent;
 pub use logs::{LogLine, LogOptions};
 pub use node::{Node, Nodes};
 pub use observed::container as observe_container;
+pub use registry::{Distribution, RegistryAuth};
 
 /// What an engine's call gives back.
 pub type Result<T, E = EngineError> = std::result::Result<T, E>;

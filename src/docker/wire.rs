@@ -17,9 +17,9 @@ use tokio::time::timeout;
 use crate::error::Error;
 use crate::remote::Host;
 
-use super::Result;
 use super::call::{Body, Call};
 use super::failure::EngineError;
+use super::{RegistryAuth, Result};
 
 /// Idle connections kept for the next call.
 const IDLE: usize = 4;
@@ -133,6 +133,7 @@ impl Wire {
             })??,
         };
         let status = response.status();
+        let auth = call.auth;
         let fine = status.is_success()
             || status == StatusCode::NOT_MODIFIED
             || (call.upgrade && status == StatusCode::SWITCHING_PROTOCOLS);
@@ -149,7 +150,7 @@ impl Wire {
             &self.0.host,
             &doing,
             status.as_u16(),
-            &reason(&said),
+            &concealed(auth.as_ref(), &reason(&said)),
         ))
     }
 
@@ -192,6 +193,11 @@ impl Wire {
         } else if call.json.is_some() {
             request = request.header("Content-Type", "application/json");
         }
+        if let Some(auth) = &call.auth {
+            let mut value = hyper::header::HeaderValue::try_from(auth.header())?;
+            value.set_sensitive(true);
+            request = request.header("X-Registry-Auth", value);
+        }
         if call.upgrade {
             request = request
                 .header("Connection", "Upgrade")
@@ -230,6 +236,11 @@ impl Wire {
             }
         }
     }
+}
+
+/// What was said, without the credentials of the call.
+pub(super) fn concealed(auth: Option<&RegistryAuth>, said: &str) -> String {
+    auth.map_or_else(|| said.to_owned(), |auth| auth.conceal(said))
 }
 
 /// The engine's `{"message": …}`, or the text as it is.

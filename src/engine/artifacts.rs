@@ -13,6 +13,7 @@ use crate::plan::Plan;
 use crate::state::Copies;
 
 use super::platforms::{self, Platforms};
+use super::registry::Way;
 use super::rollout::RolloutOptions;
 use super::{Authority, Engine};
 
@@ -26,9 +27,43 @@ impl Engine {
         options: &RolloutOptions,
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let project = &self.fleet_project().await?;
-        let services = with_dependencies(project, &options.services)?;
-        self.survey_services(project, &services, options.build)
-            .await
+        let services = all_with_dependencies(project, &options.services)?;
+        self.survey_ways(project, &services, options.build).await
+    }
+
+    /// As [`Engine::survey_images`], of just these services, by the way their images take.
+    async fn survey_ways(
+        &self,
+        project: &Project,
+        services: &[ServiceName],
+        mode: image::BuildMode,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let ways = self.ways(project, services)?;
+        let here: Vec<ServiceName> = services
+            .iter()
+            .filter(|name| !matches!(ways.get(*name), Some(Way::Pulled(_))))
+            .cloned()
+            .collect();
+        let mut states = BTreeMap::new();
+        if !here.is_empty() {
+            states = self.survey_services(project, &here, mode).await?;
+        }
+        for (name, way) in &ways {
+            match (way, project.services.get(name)) {
+                (Way::Pulled(written), Some(service)) => {
+                    let image = self.pulled(service, written).await?;
+                    states.insert(name.clone(), ImageState::Known(image));
+                }
+                (Way::Published(repository), _) => {
+                    if let Some(state) = states.remove(name) {
+                        let state = self.store().await?.published(state, repository);
+                        states.insert(name.clone(), state);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(states)
     }
 
     /// As [`Engine::survey_images`], for this machine, whatever the hosts are: none is asked for its
@@ -70,7 +105,14 @@ impl Engine {
             return known_here;
         }
         // Only a machine that never built these sources has to ask what the hosts run.
-        let recorded = self.recorded_images().await?;
+        let mut recorded = self.recorded_images().await?;
+        let ways = self.ways(project, &recorded.keys().cloned().collect::<Vec<_>>())?;
+        recorded.retain(|name, image| match (ways.get(name), &image.pull) {
+            // What went another way is not what this machine would deploy now.
+            (Some(Way::Published(wanted)), Some(pinned)) => pinned.repository() == wanted,
+            (Some(Way::Published(_)), None) | (_, Some(_)) => false,
+            (_, None) => true,
+        });
         store
             .survey(project, services, mode, &recorded, local)
             .await
@@ -86,7 +128,10 @@ impl Engine {
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let project = &self.fleet_project().await?;
         let store = self.store().await?;
-        store.realise(project, states, &self.settings.events).await
+        let states = store
+            .realise(project, states, &self.settings.events)
+            .await?;
+        self.publish(project, states).await
     }
 
     /// Builds and pulls what is pending, for this machine.
@@ -100,7 +145,7 @@ impl Engine {
     }
 
     /// The images of the active release, so that a machine that never built them need not.
-    async fn recorded_images(&self) -> Result<BTreeMap<ServiceName, Image>> {
+    pub(super) async fn recorded_images(&self) -> Result<BTreeMap<ServiceName, Image>> {
         let key = self.key().await?;
         let nodes = self.nodes().await?;
         let found = Copies::of(nodes, &key).read().await?;
@@ -216,10 +261,7 @@ impl Engine {
         path: &Path,
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let project = self.project().await?;
-        let wanted: Vec<ServiceName> = match with_dependencies(project, &options.services)? {
-            all if all.is_empty() => project.services.keys().cloned().collect(),
-            named => named,
-        };
+        let wanted = all_with_dependencies(project, &options.services)?;
         let asked = match options.services.as_slice() {
             // What it depends on must not be mistaken for it.
             [one] => std::slice::from_ref(one),
@@ -239,7 +281,7 @@ impl Engine {
         let mut states = BTreeMap::new();
         if !rest.is_empty() {
             let fleet = &self.fleet_project().await?;
-            let surveyed = self.survey_services(fleet, &rest, options.build).await?;
+            let surveyed = self.survey_ways(fleet, &rest, options.build).await?;
             states = self.realise(surveyed).await?;
         }
         for (name, image) in found {
@@ -254,7 +296,7 @@ impl Engine {
     }
 
     /// The platforms of the hosts, and which hosts are of each.
-    async fn platforms(&self) -> Result<Platforms> {
+    pub(super) async fn platforms(&self) -> Result<Platforms> {
         let mut platforms = Platforms::new();
         for node in self.nodes().await?.iter() {
             let platform = &node.engine().await?.identity().platform;
@@ -319,6 +361,14 @@ fn with_dependencies(project: &Project, named: &[ServiceName]) -> Result<Vec<Ser
     Ok(wanted)
 }
 
+/// As [`with_dependencies`]; with none named, all.
+fn all_with_dependencies(project: &Project, named: &[ServiceName]) -> Result<Vec<ServiceName>> {
+    match with_dependencies(project, named)? {
+        all if all.is_empty() => Ok(project.services.keys().cloned().collect()),
+        named => Ok(named),
+    }
+}
+
 fn unknown_service(project: &Project, name: &ServiceName) -> Error {
     let names = project.services.keys().map(ServiceName::as_str);
     let error = Error::user(format!(
@@ -346,12 +396,12 @@ fn rows(states: &BTreeMap<ServiceName, ImageState>) -> Vec<ImageRow> {
     states
         .iter()
         .map(|(service, state)| match state {
-            ImageState::Known(image) => ImageRow {
+            ImageState::Known(image) | ImageState::Unpublished(image) => ImageRow {
                 service: service.clone(),
                 reference: image.reference.clone(),
                 digest: Some(image.manifest.digest.clone()),
                 pending: String::new(),
-                size: Some(image.size()),
+                size: image.pull.is_none().then(|| image.size()),
                 platform: Some(image.platform.clone()),
             },
             ImageState::Pending {

@@ -15,6 +15,7 @@ mod logs;
 mod phases;
 mod platforms;
 mod proxy;
+mod registry;
 mod releases;
 mod rollout;
 mod session;

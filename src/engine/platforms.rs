@@ -24,7 +24,7 @@ pub(super) fn fill(project: &Project, fleet: &Platforms, own: Option<&str>) -> P
 }
 
 /// The one platform of the hosts that may run the service.
-fn needed<'a>(service: &Service, fleet: &'a Platforms) -> Option<&'a str> {
+pub(super) fn needed<'a>(service: &Service, fleet: &'a Platforms) -> Option<&'a str> {
     let may = |host: &HostName| {
         let named = service.placement.hosts.as_ref();
         named.is_none_or(|named| named.iter().any(|name| name == host.as_str()))

@@ -20,8 +20,7 @@ pub(super) struct Held {
 
 /// The manifest digest in a host tag ([`Image::host_tag`]); nothing for other tags.
 pub(super) fn manifest_of(tag: &str) -> Option<Digest> {
-    let hex = tag.strip_prefix("webpods/")?.strip_suffix(":latest")?;
-    format!("sha256:{hex}").parse().ok()
+    Image::digest_of_tag(tag)
 }
 
 /// All images of an engine.
@@ -42,7 +41,7 @@ pub(super) async fn layers(engine: &Engine, held: &[Held]) -> Result<Vec<Vec<Dig
     let store = engine.identity().store;
     let useful = held.iter().filter(|image| match store {
         Kind::Classic => true,
-        Kind::Containerd => image.tags.iter().any(|tag| manifest_of(tag).is_some()),
+        Kind::Containerd => image.tags.iter().any(|tag| Image::is_shipped_tag(tag)),
     });
     let all = layers_by_image(engine, useful).await?;
     Ok(all.into_iter().map(|(_, layers)| layers).collect())
@@ -139,6 +138,7 @@ mod tests {
             layers: digests(layers).into_iter().map(blob).collect(),
             platform: "linux/amd64".to_owned(),
             source: None,
+            pull: None,
         }
     }
 

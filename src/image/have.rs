@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::load::{self, Loaded};
-use super::{Store, amount, chain};
+use super::{Store, amount, chain, registry};
 use crate::docker::Node;
 use crate::error::{Error, Result};
 use crate::event::Events;
@@ -14,7 +14,8 @@ const HAVE: &str = include_str!("sh/have.sh");
 /// What a host has of the images that were asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Have {
-    /// Blobs in its cache; on this machine those of the local store too.
+    /// Blobs in its cache; on this machine those of the local store too. Of an image that it pulls,
+    /// the manifest, when its engine holds it under another name already.
     pub blobs: BTreeSet<Digest>,
     /// Layers its engine can supply to every one of the images that needs them.
     pub engine_layers: BTreeSet<Digest>,
@@ -46,8 +47,14 @@ impl Have {
 /// The host or its engine does not answer.
 pub async fn have(node: &Node, cache_dir: &str, images: &[Image]) -> Result<Have> {
     let wanted: BTreeSet<&Blob> = images.iter().flat_map(Image::blobs).collect();
-    let (blobs, (held, engine_layers)) =
+    let (mut blobs, (held, engine_layers)) =
         tokio::try_join!(cached(node, cache_dir, &wanted), loaded(node, images))?;
+    for image in images.iter().filter(|image| image.pull.is_some()) {
+        let digest = &image.manifest.digest;
+        if !held.contains(digest) && registry::held(node.engine().await?, image).await? {
+            blobs.insert(digest.clone());
+        }
+    }
     Ok(Have {
         blobs,
         engine_layers,
@@ -102,7 +109,7 @@ async fn loaded(node: &Node, images: &[Image]) -> Result<(BTreeSet<Digest>, BTre
     for image in images {
         let whole = tags.contains(image.host_tag().as_str())
             // The classic store has a name only when it has the image.
-            && (engine.identity().store == Kind::Classic
+            && (engine.identity().store == Kind::Classic && image.pull.is_none()
                 || load::loaded(engine, image).await? == Loaded::Whole);
         if whole {
             there.insert(image.manifest.digest.clone());
@@ -110,6 +117,7 @@ async fn loaded(node: &Node, images: &[Image]) -> Result<(BTreeSet<Digest>, BTre
             missing.push(image);
         }
     }
+    missing.retain(|image| image.pull.is_none());
     if missing.is_empty() {
         // Nothing will be loaded, so nobody needs to know about layers.
         return Ok((there, BTreeSet::new()));

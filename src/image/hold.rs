@@ -31,11 +31,7 @@ pub async fn hold<'a>(
     cache_dir: &str,
     images: impl IntoIterator<Item = &'a Image>,
 ) -> Result<Held> {
-    let digests: BTreeSet<&Digest> = images
-        .into_iter()
-        .flat_map(Image::blobs)
-        .map(|blob| &blob.digest)
-        .collect();
+    let digests: BTreeSet<&Digest> = images.into_iter().flat_map(Image::needed).collect();
     let held = Held { name: unique() };
     held.write(&node.host, cache_dir, &digests).await?;
     Ok(held)

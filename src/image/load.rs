@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Store, chain, layout, pipe, unique};
+use super::{Store, chain, layout, pipe, registry, unique};
 use crate::docker::{Engine, Found, Node};
 use crate::error::{Error, Result};
 use crate::model::{Digest, Image, Store as Kind};
@@ -13,11 +13,12 @@ const CHECK: &str = include_str!("sh/check.sh");
 /// How the script ends when a blob is not in the cache.
 const MISSING: i32 = 3;
 
-/// Loads an image into a host's engine as [`Image::host_tag`]. Nothing happens when it is there.
+/// Loads an image into a host's engine as [`Image::host_tag`], or has the engine pull it. Nothing
+/// happens when it is there.
 ///
 /// # Errors
 /// A blob is neither in the cache nor in the engine, or is damaged there; the engine refuses, in
-/// its own words.
+/// its own words; a registry cannot be reached from the host, or refuses.
 pub async fn load(node: &Node, cache_dir: &str, image: &Image) -> Result<()> {
     let engine = node.engine().await?;
     match loaded(engine, image).await? {
@@ -25,6 +26,10 @@ pub async fn load(node: &Node, cache_dir: &str, image: &Image) -> Result<()> {
         // An earlier load was given damaged blobs.
         Loaded::Broken => drop(engine.remove_image(&image.host_tag()).await.found()?),
         Loaded::No => {}
+    }
+    if let Some(pinned) = &image.pull {
+        registry::pull(engine, image, pinned).await?;
+        return verify(engine, image).await;
     }
     if node.host.is_local() {
         let store = Store::open()?;
@@ -70,6 +75,10 @@ pub(super) async fn loaded(engine: &Engine, image: &Image) -> Result<Loaded> {
     let Some(found) = engine.image_content(&image.host_tag()).await.found()? else {
         return Ok(Loaded::No);
     };
+    if image.pull.is_some() {
+        let whole = registry::is_for(&found, image);
+        return Ok(if whole { Loaded::Whole } else { Loaded::Broken });
+    }
     let wanted = image.layers.iter().map(|blob| blob.digest.as_str());
     let same_layers = wanted.eq(found.layers().iter().map(String::as_str));
     // The containerd store lists an image when it has its manifest, whatever else is missing.
@@ -111,8 +120,10 @@ pub(super) async fn named(
     image: &Image,
     reference: &str,
 ) -> Result<()> {
-    from_store(engine, store, image).await?;
-    verify(engine, image).await?;
+    if !tag_own(engine, store, image).await? {
+        from_store(engine, store, image).await?;
+        verify(engine, image).await?;
+    }
     let name_at = reference.rfind('/').map_or(0, |slash| slash + 1);
     let (repository, tag) = match reference[name_at..].split_once(':') {
         Some((name, tag)) => (&reference[..name_at + name.len()], tag),
@@ -195,13 +206,10 @@ fn plain(said: &[u8]) -> Vec<u8> {
 async fn verify(engine: &Engine, image: &Image) -> Result<()> {
     let why = match loaded(engine, image).await? {
         Loaded::Whole => return Ok(()),
-        Loaded::No => format!(
-            "the engine took the archive and has no `{}`",
-            image.host_tag()
-        ),
+        Loaded::No => format!("the engine took it and has no `{}`", image.host_tag()),
         Loaded::Broken => {
             engine.remove_image(&image.host_tag()).await.found()?;
-            "the engine took the archive and lacks a part of it".to_owned()
+            "the engine took it and lacks a part of it".to_owned()
         }
     };
     Err(Error::user(format!(

@@ -127,6 +127,7 @@ pub(super) fn normalise(
         layers,
         platform: parsed.platform(),
         source: None,
+        pull: None,
     })
 }
 

@@ -18,6 +18,8 @@ pub(super) enum Key<'a> {
     Source(&'a Digest),
     /// What a Compose file calls it: the last one built or pulled here.
     Reference(&'a str),
+    /// Which image was pushed where.
+    Pushed(&'a str),
 }
 
 impl Key<'_> {
@@ -26,6 +28,7 @@ impl Key<'_> {
             Self::Engine(id) => ("engine", id),
             Self::Source(digest) => ("source", digest.as_str()),
             Self::Reference(name) => ("reference", name),
+            Self::Pushed(name) => ("pushed", name),
         }
     }
 }

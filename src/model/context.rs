@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ContextName, HostName};
+use super::{ContextName, HostName, RegistryPath};
 
 /// One target environment, complete: every default is already filled in (spec §5.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,11 +175,25 @@ pub enum Upstreams {
     Local,
 }
 
+/// How images get to hosts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "mode", rename_all = "kebab-case")]
+pub enum ArtifactMode {
+    /// Hosts are sent the blobs that they lack (spec §12.2).
+    OciCache,
+    /// What is built is pushed, and hosts pull by digest.
+    Registry {
+        /// Where to.
+        registry: RegistryPath,
+    },
+}
+
 /// Image shipping and retention (spec §12).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Artifacts {
-    /// `oci-cache`.
-    pub mode: String,
+    /// How images get to hosts.
+    #[serde(flatten)]
+    pub mode: ArtifactMode,
     /// The blob cache on hosts, absolute.
     pub remote_cache_dir: String,
     /// Blobs in flight per host, and hosts shipped to at once.
@@ -194,7 +208,7 @@ pub struct Artifacts {
 impl Default for Artifacts {
     fn default() -> Self {
         Self {
-            mode: "oci-cache".to_owned(),
+            mode: ArtifactMode::OciCache,
             remote_cache_dir: "/var/lib/webpods/cache".to_owned(),
             concurrency: 6,
             retain_releases: 5,

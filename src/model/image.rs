@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Digest;
+use super::{Digest, Pinned};
+
+/// The tag of images that were loaded from blobs.
+const SHIPPED: &str = "latest";
+/// The tag of images that hosts pulled.
+const PULLED: &str = "pulled";
 
 /// A content-addressed piece of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,18 +34,65 @@ pub struct Image {
     /// Digest of the build inputs that made it; none for pulled images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Digest>,
+    /// Where hosts pull it from themselves; its layers are not known here then, `manifest` is the
+    /// registry's and stands for `config` too. None: its blobs are sent to hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull: Option<Pinned>,
 }
 
 impl Image {
-    /// Every blob that must be on a host to load the image: layers, config, manifest.
-    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
-        self.layers.iter().chain([&self.config, &self.manifest])
+    /// An image that hosts pull. `manifest` is what the registry names it by.
+    #[must_use]
+    pub fn pulled(reference: String, from: Pinned, size: u64, platform: String) -> Self {
+        let manifest = Blob {
+            digest: from.digest().clone(),
+            size,
+        };
+        Self {
+            reference,
+            config: manifest.clone(),
+            manifest,
+            layers: Vec::new(),
+            platform,
+            source: None,
+            pull: Some(from),
+        }
     }
 
-    /// The name the image has on hosts: unique per content, so a tag never moves.
+    /// Every blob that must be on a host to load the image: layers, config, manifest. None when the
+    /// host pulls it.
+    pub fn blobs(&self) -> impl Iterator<Item = &Blob> {
+        let shipped = self.layers.iter().chain([&self.config, &self.manifest]);
+        shipped.filter(|_| self.pull.is_none())
+    }
+
+    /// The digests by which a host knows that the image is needed: those of its blobs, and the
+    /// manifest's always.
+    pub fn needed(&self) -> impl Iterator<Item = &Digest> {
+        let blobs = self.blobs().map(|blob| &blob.digest);
+        blobs.chain([&self.manifest.digest])
+    }
+
+    /// The name the image has on hosts: unique per content, so a tag never moves. One that was
+    /// pulled has another tag, since an engine may keep its layers in another form.
     #[must_use]
     pub fn host_tag(&self) -> String {
-        format!("webpods/{}:latest", self.manifest.digest.hex())
+        let tag = if self.pull.is_some() { PULLED } else { SHIPPED };
+        format!("webpods/{}:{tag}", self.manifest.digest.hex())
+    }
+
+    /// The manifest digest in a [`Image::host_tag`]; none for other tags.
+    #[must_use]
+    pub fn digest_of_tag(tag: &str) -> Option<Digest> {
+        let (hex, tag) = tag.strip_prefix("webpods/")?.split_once(':')?;
+        let ours = tag == SHIPPED || tag == PULLED;
+        ours.then(|| format!("sha256:{hex}").parse().ok())?
+    }
+
+    /// Whether a [`Image::host_tag`] is that of an image that was loaded from blobs.
+    #[must_use]
+    pub fn is_shipped_tag(tag: &str) -> bool {
+        tag.ends_with(":latest") && Self::digest_of_tag(tag).is_some()
     }
 
     /// Bytes of all blobs.
@@ -65,6 +117,9 @@ pub enum ImageState {
         /// Why: `never built`, `source changed since r3`, `--build`.
         reason: String,
     },
+    /// Built here, and to be pushed to the registry that hosts pull from; its digest there is known
+    /// afterwards.
+    Unpublished(Image),
 }
 
 impl ImageState {
@@ -73,7 +128,7 @@ impl ImageState {
     pub fn known(&self) -> Option<&Image> {
         match self {
             Self::Known(image) => Some(image),
-            Self::Pending { .. } => None,
+            Self::Pending { .. } | Self::Unpublished(_) => None,
         }
     }
 }

@@ -12,14 +12,15 @@ mod labels;
 mod names;
 mod observed;
 mod project;
+mod reference;
 mod release;
 mod share;
 mod template;
 
 pub use build::{Build, BuildSecret, Concealed, NamedContext, SecretSource, Ulimit};
 pub use context::{
-    Artifacts, Confirm, Context, Defaults, Destructive, Host, HostKeyCheck, Origin, Ports, Proxy,
-    Safety, SafetyLevel, Ssh, Tls, Upstreams,
+    ArtifactMode, Artifacts, Confirm, Context, Defaults, Destructive, Host, HostKeyCheck, Origin,
+    Ports, Proxy, Safety, SafetyLevel, Ssh, Tls, Upstreams,
 };
 pub use hook::Hook;
 pub use image::{Blob, Image, ImageState};
@@ -29,10 +30,11 @@ pub use names::{
 };
 pub use observed::{Claim, ContainerObserved, HostObserved, Observed, RunState, Store};
 pub use project::{
-    Condition, Constraint, Dependency, FileMount, Ingress, Mode, MountKind, NamedNetwork,
-    NamedVolume, NetworkAttachment, Placement, PortPublication, Project, Service, ServiceMount,
-    UpdateOrder,
+    Condition, Constraint, Dependency, FileMount, ImageSource, Ingress, Mode, MountKind,
+    NamedNetwork, NamedVolume, NetworkAttachment, Placement, PortPublication, Project, Service,
+    ServiceMount, UpdateOrder,
 };
+pub use reference::{Pinned, Reference, RegistryPath, Repository};
 pub use release::{
     PortTable, ProjectState, ProxyFile, Release, ReleaseService, ReleaseStatus, Replica, Route,
     Upstream,

@@ -45,7 +45,8 @@ pub struct HostObserved {
     pub claims: Vec<Claim>,
     /// Manifest digests of images the engine holds under their host tag.
     pub images: BTreeSet<Digest>,
-    /// Blobs in the cache, of those that were asked for.
+    /// Blobs in the cache, of those that were asked for. Of an image that the host pulls: its
+    /// manifest, when the engine holds it under another name than the host tag.
     pub blobs: BTreeSet<Digest>,
     /// Layers (diff IDs) the engine can supply itself, so that they need not be sent.
     pub engine_layers: BTreeSet<Digest>,

@@ -72,6 +72,9 @@ pub struct Service {
     pub update_order: Option<UpdateOrder>,
     /// `x-rollout: {strategy: …}`, the script `rollout/<strategy>.lua`; `rolling` by default.
     pub rollout: String,
+    /// `x-artifacts: {source: …}`, when written; else the context's `artifacts.mode` decides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_source: Option<ImageSource>,
     /// `deploy.mode`.
     #[serde(default, skip_serializing_if = "Mode::is_replicated")]
     pub mode: Mode,
@@ -104,6 +107,16 @@ pub struct Service {
 
 fn yes() -> bool {
     true
+}
+
+/// Who brings a service's image to hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageSource {
+    /// The machine that runs the command sends it.
+    Client,
+    /// Every host pulls it, by digest.
+    Host,
 }
 
 /// `x-placement` (spec §8.3).

@@ -7,7 +7,7 @@ use bollard::models::{ContainerSummary, ImageSummary, PortSummaryTypeEnum};
 use crate::docker::{Node, observe_container};
 use crate::error::Result;
 use crate::event::Events;
-use crate::model::{ContainerObserved, Digest, HostName, Labels, StackKey, Store};
+use crate::model::{ContainerObserved, Digest, HostName, Image, Labels, StackKey, Store};
 
 /// What one engine says.
 #[derive(Debug, PartialEq)]
@@ -114,13 +114,12 @@ fn sort(
     sorted
 }
 
-/// The manifest digests in an image's host tags, `webpods/<hex>:latest`.
+/// The manifest digests in an image's host tags.
 fn shipped(image: &ImageSummary) -> Vec<Digest> {
     image
         .repo_tags
         .iter()
-        .filter_map(|tag| tag.strip_prefix("webpods/")?.strip_suffix(":latest"))
-        .filter_map(|hex| format!("sha256:{hex}").parse().ok())
+        .filter_map(|tag| Image::digest_of_tag(tag))
         .collect()
 }
 

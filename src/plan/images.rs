@@ -70,6 +70,8 @@ pub(super) fn images(
 
 fn shipment(member: &Member<'_>, image: &Image, sent: &mut BTreeSet<Digest>) -> ImageShipment {
     let mut blobs = Vec::new();
+    // Of an image that it pulls, a host's manifest is there when its engine holds it otherwise.
+    let there = member.observed.blobs.contains(&image.manifest.digest);
     let layers: BTreeSet<&Digest> = image.layers.iter().map(|layer| &layer.digest).collect();
     for blob in image.blobs() {
         let cached = member.observed.blobs.contains(&blob.digest);
@@ -86,6 +88,7 @@ fn shipment(member: &Member<'_>, image: &Image, sent: &mut BTreeSet<Digest>) -> 
         host: member.name().clone(),
         bytes: blobs.iter().map(|blob| blob.size).sum(),
         blobs,
+        pull: image.pull.is_some() && !there,
     }
 }
 

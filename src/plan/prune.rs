@@ -1,13 +1,13 @@
 //! What no retained release needs (spec §19): old images in the engine, networks of services that
 //! are gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::StepKind;
 use super::fleet::Fleet;
 use super::networks::resolve_network;
 use crate::error::Result;
-use crate::model::{Digest, HostName, ProjectState, Release, ReleaseId, StackKey};
+use crate::model::{Digest, HostName, Image, ProjectState, Release, ReleaseId, StackKey};
 
 /// One `prune` step per host, when a release was dropped, a network is no longer used, or
 /// (`limited`) a cache may have grown too large.
@@ -25,9 +25,10 @@ pub(super) fn steps(
     limited: bool,
 ) -> Result<Vec<(HostName, StepKind)>> {
     let keep: Vec<ReleaseId> = state.releases.iter().map(|release| release.id).collect();
-    let kept_images: BTreeSet<&Digest> = images(&state.releases).collect();
-    let obsolete: BTreeSet<&Digest> = images(dropped)
-        .filter(|image| !kept_images.contains(image))
+    let kept_images: BTreeSet<&Digest> = images(&state.releases).map(digest).collect();
+    let obsolete: BTreeMap<&Digest, &Image> = images(dropped)
+        .map(|image| (digest(image), image))
+        .filter(|(digest, _)| !kept_images.contains(digest))
         .collect();
     let networks_now = networks(key, state.active_release())?;
     let earlier = state.releases.iter().chain(dropped);
@@ -39,8 +40,8 @@ pub(super) fn steps(
     for member in &fleet.members {
         let images: Vec<String> = obsolete
             .iter()
-            .filter(|image| member.observed.images.contains(**image))
-            .map(|image| format!("webpods/{}:latest", image.hex()))
+            .filter(|(digest, _)| member.observed.images.contains(**digest))
+            .map(|(_, image)| image.host_tag())
             .collect();
         let networks: Vec<String> = networks_before
             .difference(&networks_now)
@@ -64,11 +65,15 @@ pub(super) fn steps(
     Ok(steps)
 }
 
-fn images<'r>(releases: impl IntoIterator<Item = &'r Release>) -> impl Iterator<Item = &'r Digest> {
+fn images<'r>(releases: impl IntoIterator<Item = &'r Release>) -> impl Iterator<Item = &'r Image> {
     let services = releases
         .into_iter()
         .flat_map(|release| release.services.values());
-    services.map(|service| &service.image.manifest.digest)
+    services.map(|service| &service.image)
+}
+
+fn digest(image: &Image) -> &Digest {
+    &image.manifest.digest
 }
 
 /// Networks of a release that webpods made.

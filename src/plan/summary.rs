@@ -26,6 +26,11 @@ pub(super) fn services(
     for work in works {
         let (image, pending, why) = match &work.wanted.image {
             ImageState::Known(image) => (image.reference.clone(), false, None),
+            ImageState::Unpublished(image) => (
+                image.reference.clone(),
+                true,
+                Some("push: it is not in the registry yet".to_owned()),
+            ),
             ImageState::Pending {
                 reference,
                 build,

@@ -149,6 +149,9 @@ pub struct ImageShipment {
     pub blobs: Vec<BlobShipment>,
     /// Bytes to send: the sum of `blobs`.
     pub bytes: u64,
+    /// The host pulls it from the image's registry.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub pull: bool,
 }
 
 /// A blob to send.
@@ -201,7 +204,7 @@ pub enum StepKind {
         blobs: Vec<BlobShipment>,
         images: Vec<Image>,
     },
-    /// Assemble an archive on the host and load it into the engine.
+    /// Assemble an archive on the host and load it into the engine, or have the engine pull it.
     Load { image: Image },
     /// Networks, volumes and files that containers of this release need. Idempotent.
     Prepare {

@@ -55,7 +55,7 @@ fn write_service(
     let image = image_line(plan, service);
     let _ = writeln!(out, "    image     {image}");
     if change != ReplicaAction::Remove {
-        let _ = writeln!(out, "    build     {}", build_line(plan, service));
+        let _ = writeln!(out, "    build     {}", build_line(plan, name, service));
         let _ = writeln!(out, "    ship      {}", ship_line(plan, name, service));
     }
     let _ = writeln!(out, "    replicas  {}", placement_line(service));
@@ -111,14 +111,16 @@ fn image_line(plan: &Plan, service: &ServicePlan) -> String {
     }
 }
 
-fn build_line(plan: &Plan, service: &ServicePlan) -> &'static str {
-    let pulled = service
-        .reasons
-        .iter()
-        .any(|reason| reason.starts_with("pull:"));
+fn build_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) -> &'static str {
+    let first = |what: &str| {
+        let mut reasons = service.reasons.iter();
+        reasons.any(|reason| reason.starts_with(what))
+    };
     match (service.pending, plan.action) {
-        (true, _) if pulled => "no, the image is pulled, and then this plan is exact",
+        (true, _) if first("pull:") => "no, the image is pulled, and then this plan is exact",
+        (true, _) if first("push:") => "no, the image is pushed, and then this plan is exact",
         (true, _) => "yes, and then this plan is exact",
+        (false, Action::Up) if registry(plan, name).is_some() => "no, hosts pull the image",
         (false, Action::Up) => "no, the image is here",
         (false, Action::Rollback | Action::Down) => "no",
     }
@@ -126,23 +128,45 @@ fn build_line(plan: &Plan, service: &ServicePlan) -> &'static str {
 
 fn ship_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) -> String {
     if service.pending {
-        return "known after the build".to_owned();
+        let pushed = service.reasons.iter().any(|one| one.starts_with("push:"));
+        let after = if pushed { "push" } else { "build" };
+        return format!("known after the {after}");
     }
-    let shipments: Vec<String> = plan
-        .images
-        .iter()
-        .filter(|image| image.services.contains(name))
-        .flat_map(|image| &image.shipments)
+    let shipments = || {
+        let images = plan.images.iter();
+        images
+            .filter(|image| image.services.contains(name))
+            .flat_map(|image| &image.shipments)
+    };
+    let mut pulling = shipments().filter(|shipment| shipment.pull).peekable();
+    let pulled = pulling.peek().is_some().then(|| {
+        let hosts: Vec<&str> = pulling.map(|shipment| shipment.host.as_str()).collect();
+        format!(
+            "no, pulled by {} from {}",
+            hosts.join(", "),
+            registry(plan, name).unwrap_or("its registry")
+        )
+    });
+    let shipments: Vec<String> = shipments()
+        .filter(|shipment| !shipment.pull)
         .map(|shipment| match shipment.bytes {
             0 => format!("{} (already cached)", shipment.host),
             count => format!("{} to {}", bytes(count), shipment.host),
         })
+        .chain(pulled)
         .collect();
     if shipments.is_empty() {
         "no, the hosts have it".to_owned()
     } else {
         shipments.join(", ")
     }
+}
+
+/// The registry that hosts pull the service's image from, if they do.
+fn registry<'p>(plan: &'p Plan, name: &ServiceName) -> Option<&'p str> {
+    let mut images = plan.images.iter();
+    let image = images.find(|image| image.services.contains(name))?;
+    Some(image.image.pull.as_ref()?.repository().registry())
 }
 
 fn placement_line(service: &ServicePlan) -> String {

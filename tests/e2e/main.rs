@@ -15,6 +15,7 @@ mod engine;
 mod engines;
 mod fleet;
 mod isolation;
+mod pulls;
 mod relations;
 mod same;
 mod shipping;

@@ -1,12 +1,13 @@
-//! The extensions webpods reads: `x-placement`, `x-ingress`, `x-rollout`. Decoded strictly.
+//! The extensions webpods reads: `x-placement`, `x-ingress`, `x-rollout`, `x-artifacts`. Decoded
+//! strictly.
 
 use crate::compose::diagnose::{Checked, Problem, fail};
 use crate::compose::node::{Node, Value};
 use crate::error::near_miss;
-use crate::model::{Ingress, Placement, Tls};
+use crate::model::{ImageSource, Ingress, Placement, Tls};
 
 /// The extensions of a service that mean something here.
-const KNOWN: [&str; 3] = ["x-placement", "x-ingress", "x-rollout"];
+const KNOWN: [&str; 4] = ["x-placement", "x-ingress", "x-rollout", "x-artifacts"];
 
 /// A warning for each extension of a service that is nearly, but not quite, one of ours: others
 /// may be anything, and a placement that is never read would go unnoticed.
@@ -134,6 +135,28 @@ pub fn rollout(service: &str, node: &Node) -> Checked<String> {
         Some(node) => Table::new(&path, node, &["strategy"])?.script("strategy")?,
     };
     Ok(strategy.unwrap_or_else(|| "rolling".to_owned()))
+}
+
+/// `x-artifacts`: who brings the image to hosts.
+pub fn artifacts(service: &str, node: &Node) -> Checked<Option<ImageSource>> {
+    let Some(node) = node.get("x-artifacts") else {
+        return Ok(None);
+    };
+    let path = format!("services.{service}.x-artifacts");
+    let table = Table::new(&path, node, &["source"])?;
+    let Some(source) = table.get("source") else {
+        return Ok(None);
+    };
+    match table.text("source", source)?.as_str() {
+        "client" => Ok(Some(ImageSource::Client)),
+        "host" => Ok(Some(ImageSource::Host)),
+        other => {
+            let near = near_miss(other, ["client", "host"])
+                .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+            let message = format!("{path}.source: must be `host` or `client`{near}");
+            fail(source.at, message)
+        }
+    }
 }
 
 /// Labels of letters, digits and hyphens between dots; `*.` may lead.

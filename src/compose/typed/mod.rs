@@ -157,6 +157,7 @@ fn service(
             _ => None,
         },
         rollout: extensions::rollout(key, node)?,
+        image_source: extensions::artifacts(key, node)?,
         mode: relations::mode(tree),
         may_end: relations::may_end(tree),
         links: relations::links(tree),

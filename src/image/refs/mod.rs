@@ -37,11 +37,7 @@ async fn write(
     release: ReleaseId,
     images: impl IntoIterator<Item = &Image>,
 ) -> Result<()> {
-    let needed: BTreeSet<&Digest> = images
-        .into_iter()
-        .flat_map(Image::blobs)
-        .map(|blob| &blob.digest)
-        .collect();
+    let needed: BTreeSet<&Digest> = images.into_iter().flat_map(Image::needed).collect();
     let list: String = needed
         .into_iter()
         .flat_map(|digest| [digest.as_str(), "\n"])

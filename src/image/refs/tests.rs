@@ -29,6 +29,7 @@ fn image(layers: &[&str]) -> Image {
         layers: layers.iter().map(|layer| blob(layer)).collect(),
         platform: "linux/amd64".to_owned(),
         source: None,
+        pull: None,
     }
 }
 

@@ -66,7 +66,7 @@ impl Fixture {
     async fn reason(&self, service: &str, mode: BuildMode) -> String {
         match self.survey(service, mode).await.unwrap() {
             ImageState::Pending { reason, .. } => reason,
-            ImageState::Known(image) => panic!("known: {image:?}"),
+            known => panic!("{known:?}"),
         }
     }
 

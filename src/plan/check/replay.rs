@@ -163,7 +163,10 @@ fn begin_host(name: &HostName, seen: &HostObserved, observed: &Observed) -> Repl
         images: seen
             .images
             .iter()
-            .map(|image| format!("webpods/{}:latest", image.hex()))
+            .flat_map(|image| {
+                let tagged = |tag: &str| format!("webpods/{}:{tag}", image.hex());
+                [tagged("latest"), tagged("pulled")]
+            })
             .collect(),
         blobs: seen.blobs.union(&seen.engine_layers).cloned().collect(),
         networks: seen.networks.clone(),

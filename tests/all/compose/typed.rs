@@ -348,6 +348,13 @@ fn extensions_are_read_strictly() {
             "did you mean `internal`?",
         ),
         ("x-rollout: {stratgy: x}", "did you mean `strategy`?"),
+        ("x-artifacts: {sorce: host}", "did you mean `source`?"),
+        ("x-artifacts: {source: hots}", "did you mean `host`?"),
+        (
+            "x-artifacts: {source: registry}",
+            "x-artifacts.source: must be `host` or `client`",
+        ),
+        ("x-artifacts: host", "must be a mapping"),
     ] {
         let error = refused(keys);
         assert!(error.contains(part), "{keys}: {error}");

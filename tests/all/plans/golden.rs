@@ -88,6 +88,7 @@ stories! {
     ports_avoid_others
     ports_exhausted
     ports_range_wrong
+    pulled_by_hosts
     removed_service
     restart_dependents
     retention

@@ -135,6 +135,20 @@ fn services(out: &mut String, plan: &Plan) {
 fn images(out: &mut String, plan: &Plan) {
     for image in &plan.images {
         for shipment in &image.shipments {
+            if let Some(pinned) = &image.image.pull {
+                let held = if shipment.pull { "" } else { ", which has it" };
+                let short = pinned.digest().short();
+                line(
+                    out,
+                    0,
+                    format!(
+                        "pull {}@{short} by {}{held}",
+                        pinned.repository(),
+                        shipment.host
+                    ),
+                );
+                continue;
+            }
             line(
                 out,
                 0,
@@ -184,6 +198,7 @@ fn text(step: &Step) -> String {
             let names: Vec<&str> = images.iter().map(|i| i.reference.as_str()).collect();
             format!("ship {} blobs for {}", blobs.len(), names.join(", "))
         }
+        StepKind::Load { image } if image.pull.is_some() => format!("pull {}", image.reference),
         StepKind::Load { image } => format!("load {}", image.reference),
         StepKind::Prepare {
             networks,

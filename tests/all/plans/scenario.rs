@@ -79,6 +79,8 @@ pub struct HostSpec {
     pub claims: Vec<ClaimSpec>,
     pub volumes: Vec<String>,
     pub networks: Vec<String>,
+    /// Images that hosts pull and that somebody pulled here before.
+    pub pulled: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -156,6 +158,8 @@ pub struct ImageSpec {
     pub platform: Option<String>,
     /// Names of layers; images that share a name share the layer.
     pub layers: Vec<String>,
+    /// The registry that hosts pull it from themselves.
+    pub pull: Option<String>,
 }
 
 /// One chapter: first changes to the world and the wishes, then a command.
@@ -389,6 +393,13 @@ pub fn image(reference: &str, spec: &ImageSpec) -> Image {
         digest: Digest::of(what.as_bytes()),
         size,
     };
+    if let Some(registry) = &spec.pull {
+        let name = reference.split(':').next().unwrap();
+        let pinned = format!("{registry}/{name}@{}", manifest_of(reference));
+        let platform = spec.platform.as_deref().unwrap_or("linux/amd64");
+        let reference = reference.to_owned();
+        return Image::pulled(reference, pinned.parse().unwrap(), 500, platform.to_owned());
+    }
     let layers = if spec.layers.is_empty() {
         vec!["base".to_owned(), format!("{reference} program")]
     } else {
@@ -396,7 +407,10 @@ pub fn image(reference: &str, spec: &ImageSpec) -> Image {
     };
     Image {
         reference: reference.to_owned(),
-        manifest: blob(&format!("{reference} manifest"), 500),
+        manifest: Blob {
+            digest: manifest_of(reference),
+            size: 500,
+        },
         config: blob(&format!("{reference} config"), 1_500),
         layers: layers
             .iter()
@@ -407,7 +421,12 @@ pub fn image(reference: &str, spec: &ImageSpec) -> Image {
             .clone()
             .unwrap_or_else(|| "linux/amd64".to_owned()),
         source: None,
+        pull: None,
     }
+}
+
+fn manifest_of(reference: &str) -> Digest {
+    Digest::of(format!("{reference} manifest").as_bytes())
 }
 
 fn host(name: &str, spec: &HostSpec) -> Host {
@@ -452,7 +471,7 @@ fn observed(spec: &HostSpec) -> HostObserved {
             })
             .collect(),
         images: [].into(),
-        blobs: [].into(),
+        blobs: spec.pulled.iter().map(|image| manifest_of(image)).collect(),
         engine_layers: [].into(),
         proxy_files: BTreeMap::new(),
     }
@@ -533,6 +552,7 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
         parallelism: spec.parallelism.unwrap_or(1),
         update_order: spec.order,
         rollout: spec.rollout.clone().unwrap_or_else(|| "rolling".to_owned()),
+        image_source: None,
         mode: spec.mode,
         may_end: spec.may_end,
         links: spec.links.clone(),

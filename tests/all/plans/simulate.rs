@@ -121,7 +121,7 @@ fn carry_out(observed: &mut Observed, plan: &Plan, step: &Step) -> Result<(), St
             ..
         } => {
             host.images
-                .retain(|image| !images.contains(&format!("webpods/{}:latest", image.hex())));
+                .retain(|image| !images.iter().any(|tag| tag.contains(image.hex())));
             for name in networks {
                 if !host.networks.remove(name) {
                     return Err(format!("network {name} is not there"));
@@ -168,8 +168,9 @@ fn start<'n>(
         return Err(format!("the name {name} is taken"));
     }
     let image = body.0.image.clone().unwrap_or_default();
-    let loaded =
-        |digest: &&webpods::model::Digest| format!("webpods/{}:latest", digest.hex()) == image;
+    let loaded = |digest: &&webpods::model::Digest| {
+        webpods::model::Image::digest_of_tag(&image).as_ref() == Some(*digest)
+    };
     if !host.images.iter().any(|digest| loaded(&digest)) {
         return Err(format!("the image {image} is not loaded"));
     }

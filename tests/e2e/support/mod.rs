@@ -7,6 +7,7 @@ mod http;
 mod lab;
 mod load;
 mod project;
+pub mod registry;
 mod wait;
 mod webpods;
 

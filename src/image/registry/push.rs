@@ -1,0 +1,114 @@
+//! Built images on their way into the registry that hosts pull from.
+
+use super::credentials::Credentials;
+use super::fault::{Asked, Fault};
+use crate::docker::Found;
+use crate::error::Result;
+use crate::event::{Event, Events};
+use crate::image::load::{self, Loaded};
+use crate::image::records::Key;
+use crate::image::{Store, local};
+use crate::model::{Image, ImageState, Reference, Repository, ServiceName};
+
+impl Store {
+    /// A built image as hosts pull it, if it was pushed from here.
+    #[must_use]
+    pub fn published(&self, state: ImageState, repository: &Repository) -> ImageState {
+        match state {
+            ImageState::Known(image) if image.pull.is_none() => {
+                match self.recall(Key::Pushed(&key(&image, repository))) {
+                    Some(pushed) => ImageState::Known(named(pushed, &image)),
+                    None => ImageState::Unpublished(image),
+                }
+            }
+            other => other,
+        }
+    }
+
+    /// Pushes an image of this store and gives it back as hosts pull it.
+    ///
+    /// # Errors
+    /// There is no engine here; the registry cannot be reached or refuses it.
+    pub async fn publish(
+        &self,
+        service: &ServiceName,
+        image: &Image,
+        repository: &Repository,
+        events: &Events,
+    ) -> Result<Image> {
+        let engine = &local::engine(events).await?;
+        let credentials = Credentials::find(repository.registry()).await?;
+        // Unique per content: what a release needs keeps a tag in the registry.
+        let name = Reference {
+            repository: repository.clone(),
+            tag: Some(format!("webpods-{}", image.manifest.digest.short())),
+            digest: None,
+        };
+        let before = load::loaded(engine, image).await?;
+        load::named(engine, self, image, &name.to_string()).await?;
+        let progress = |line: &str| {
+            events.emit(Event::BuildOutput {
+                service: service.to_string(),
+                line: line.to_owned(),
+            });
+        };
+        let pushed = engine.push_image(&name, &credentials.auth, progress).await;
+        // It was named for the push only.
+        engine.remove_image(&name.to_string()).await.found()?;
+        if before == Loaded::No {
+            engine.remove_image(&image.host_tag()).await.found()?;
+        }
+        let (digest, size) = pushed.map_err(|error| {
+            let asked = Asked {
+                what: format!(
+                    "the image of service `{service}` cannot be pushed to `{repository}`"
+                ),
+                engine,
+                repository,
+                credentials: &credentials,
+            };
+            asked.failed(error).1
+        })?;
+        let pinned = repository.at(digest);
+        let platform = image.platform.clone();
+        let pulled = Image::pulled(image.reference.clone(), pinned, size, platform);
+        let pulled = named(pulled, image);
+        self.remember(Key::Pushed(&key(image, repository)), &pulled)?;
+        events.notice(format!(
+            "service `{service}`: image {} was pushed to `{repository}`",
+            pulled.manifest.digest.short()
+        ));
+        Ok(pulled)
+    }
+
+    /// Whether the registry still has what was pushed; when it does not say, it has.
+    ///
+    /// # Errors
+    /// There is no engine here; the credentials cannot be read.
+    pub async fn is_published(&self, image: &Image, events: &Events) -> Result<bool> {
+        let Some(pinned) = &image.pull else {
+            return Ok(false);
+        };
+        let engine = local::engine(events).await?;
+        let credentials = Credentials::find(pinned.repository().registry()).await?;
+        let name: Reference = pinned.to_string().parse()?;
+        match engine.look_up(&name, &credentials.auth).await {
+            Err(error) => Ok(Fault::of(&error.to_string()) != Fault::Missing),
+            Ok(_) => Ok(true),
+        }
+    }
+}
+
+/// Which image, pushed where.
+fn key(image: &Image, repository: &Repository) -> String {
+    format!("{repository} {}", image.manifest.digest)
+}
+
+/// The pushed image under the name and source that it has now.
+fn named(pushed: Image, image: &Image) -> Image {
+    Image {
+        reference: image.reference.clone(),
+        source: image.source.clone(),
+        ..pushed
+    }
+}

@@ -1,0 +1,318 @@
+//! Hosts that pull images themselves, by digest, with credentials that are kept nowhere.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::registry::{AUTH, PASSWORD, Registry, USER, config};
+use crate::support::{Project, Run, Webpods};
+
+const PULLED: &str = "name: {{name}}
+services:
+  web:
+    image: REGISTRY/team/web:1
+    x-artifacts: {source: host}
+    deploy: {replicas: 2}
+    x-placement: {hosts: [node-1, node-2]}
+    x-ingress: {host: '{{domain}}', port: 8080, health_path: /healthz}
+";
+const BUILT: &str = "name: {{name}}
+services:
+  web:
+    build: app
+    x-placement: {hosts: [node-1]}
+    x-ingress: {host: '{{domain}}', port: 8080, health_path: /healthz}
+";
+
+/// The program with a Docker configuration and a store of its own.
+fn as_with(project: &Project, config: &Path) -> Webpods {
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    project
+        .webpods()
+        .env("DOCKER_CONFIG", text(config))
+        .env("XDG_CACHE_HOME", text(&project.path("cache")))
+}
+
+fn secrets() -> [String; 3] {
+    [PASSWORD.to_owned(), AUTH.to_owned(), "hunter2".to_owned()]
+}
+
+/// What was printed, which holds no secret.
+#[track_caller]
+fn clean(run: Run) -> Run {
+    for secret in secrets() {
+        assert!(!run.stdout.contains(&secret), "{run}");
+        assert!(!run.stderr.contains(&secret), "{run}");
+    }
+    run
+}
+
+/// The project's images on a node, by what its containers run.
+fn running(project: &Project, node: usize) -> Vec<String> {
+    let node = &project.lab.nodes[node];
+    node.containers(&project.name, "{{.Image}}")
+}
+
+#[test]
+fn hosts_pull_what_the_plan_names_and_keep_no_credentials() {
+    let registry = Registry::start();
+    let project = Project::compose("pulls", "name: {{name}}\nservices: {}\n");
+    registry.push(&project.path("app"), "team/web:1");
+    project.compose_file(&PULLED.replace("REGISTRY", &registry.name()));
+    let webpods = as_with(&project, &registry.logged_in(&project.path("docker")));
+
+    let plan = clean(webpods.run(["diff", "--format", "json", "-v"]).expect(0));
+    let plan: serde_json::Value = serde_json::from_str(&plan.stdout).unwrap();
+    let first = plan["services"]["web"]["desired"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let pinned = format!("{}/team/web@{first}", registry.name());
+    assert_eq!(plan["images"][0]["image"]["pull"], json!(pinned));
+    let text = clean(webpods.run(["diff"]).expect(0)).stdout;
+    let by = format!("no, pulled by node-1, node-2 from {}", registry.name());
+    assert!(text.contains(&by), "{text}");
+    assert!(!text.contains("to ship"), "{text}");
+
+    let up = clean(
+        webpods
+            .run(["up", "-d", "--format", "json", "-v"])
+            .expect(0),
+    );
+    assert!(!up.stderr.contains("\"shipp"), "{up}");
+    project.answers();
+    for node in [0, 1] {
+        let tag = format!("webpods/{}:pulled", &first["sha256:".len()..]);
+        assert_eq!(running(&project, node), [tag]);
+        // Known by no other name, so that it goes when its release goes.
+        let names = project.lab.nodes[node].witness("docker images --digests");
+        assert!(!names.contains("team/web"), "{names}");
+    }
+    let again = webpods.run(["up", "-d"]).expect(0);
+    assert!(again.stdout.contains("nothing to do"), "{again}");
+
+    // The tag moves: everybody follows at once, and goes back by digest.
+    project.write("app/VERSION", "two\n");
+    registry.push(&project.path("app"), "team/web:1");
+    let moved = webpods.json(["diff"])["services"]["web"]["desired"].clone();
+    assert_ne!(moved, json!(first));
+    clean(webpods.run(["up", "-d"]).expect(0));
+    let label = "{{.Label \"webpods.image\"}}";
+    let label = |node: usize| project.lab.nodes[node].containers(&project.name, label);
+    assert_eq!(
+        [label(0), label(1)],
+        [vec![text_of(&moved)], vec![text_of(&moved)]]
+    );
+    project.lab.nodes[0].witness(&format!("docker rmi webpods/{}:pulled", &first[7..]));
+    clean(webpods.run(["rollback"]).expect(0));
+    assert_eq!(
+        [label(0), label(1)],
+        [vec![first.clone()], vec![first.clone()]]
+    );
+
+    let places = "/root /home /etc /var/lib/webpods /var/log /tmp /run";
+    for node in &project.lab.nodes {
+        for secret in secrets() {
+            let found = node.witness(&format!("grep -rlsF -e '{secret}' {places} || true"));
+            assert_eq!(found, "", "on {}", node.name);
+        }
+    }
+    for secret in secrets() {
+        assert!(!holds(&project.path("cache"), &secret));
+        assert!(!holds(&project.path(".webpods"), &secret));
+    }
+}
+
+fn text_of(value: &serde_json::Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
+/// Whether a file below the folder has this text.
+fn holds(folder: &Path, text: &str) -> bool {
+    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+    entries.into_iter().any(|entry| {
+        if entry.file_type().unwrap().is_dir() {
+            return holds(&entry.path(), text);
+        }
+        let bytes = fs::read(entry.path()).unwrap();
+        bytes
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    })
+}
+
+#[test]
+fn credentials_come_from_where_docker_keeps_them() {
+    let registry = Registry::start();
+    let project = Project::compose("helped", "name: {{name}}\nservices: {}\n");
+    registry.push(&project.path("app"), "team/web:1");
+    project.compose_file(&PULLED.replace("REGISTRY", &registry.name()));
+    let docker = project.path("docker");
+
+    // A helper program: it has them, it has others, it has none, it fails, it is not there.
+    let executable = project.path("bin/docker-credential-journey");
+    let path = format!(
+        "{}:{}",
+        executable.parent().unwrap().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let helpers = json!({"credHelpers": {registry.name(): "journey"}});
+    let helped = as_with(&project, &config(&docker, "helped", &helpers)).env("PATH", path);
+    let answer = |script: &str| {
+        project.write("bin/docker-credential-journey", script);
+        fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
+        clean(helped.run(["diff", "-v"]))
+    };
+    let name = registry.name();
+    let good = format!(
+        "#!/bin/sh\nread -r asked\n[ \"$1 $asked\" = \"get {name}\" ] || exit 3\n\
+         echo '{{\"ServerURL\":\"{name}\",\"Username\":\"{USER}\",\"Secret\":\"{PASSWORD}\"}}'\n"
+    );
+    let _ = answer(&good).expect(0);
+    let wrong = answer("#!/bin/sh\necho '{\"Username\":\"eve\",\"Secret\":\"hunter2\"}'\n");
+    let wrong = wrong.expect(1);
+    let used = "the credentials of `eve` from `docker-credential-journey` were used";
+    assert!(wrong.stderr.contains(used), "{wrong}");
+    let login = format!("`docker login {name}`");
+    assert!(wrong.stderr.contains(&login), "{wrong}");
+    let none = "#!/bin/sh\necho 'credentials not found in native keychain'\nexit 1\n";
+    let none = answer(none).expect(1);
+    let nothing = format!("there are no credentials for `{name}`");
+    assert!(none.stderr.contains(&nothing), "{none}");
+    let broken = answer("#!/bin/sh\necho hunter2; echo hunter2 >&2\nexit 7\n").expect(1);
+    let gives = format!("`docker-credential-journey` gives no credentials for `{name}`");
+    assert!(broken.stderr.contains(&gives), "{broken}");
+    let garbled = answer("#!/bin/sh\necho hunter2\n").expect(1);
+    assert!(garbled.stderr.contains("is not understood"), "{garbled}");
+
+    // A file: with a wrong password, and one that is damaged.
+    let eve = json!({"auths": {registry.name(): {"username": "eve", "password": "hunter2"}}});
+    let wrong = as_with(&project, &config(&docker, "wrong", &eve));
+    let wrong = clean(wrong.run(["up", "-d", "--format", "json", "-v"]).expect(1));
+    assert!(
+        wrong.stderr.contains("the credentials of `eve` from"),
+        "{wrong}"
+    );
+    let damaged = json!({"auths": "hunter2"});
+    let damaged = as_with(&project, &config(&docker, "damaged", &damaged));
+    let damaged = clean(damaged.run(["diff"]).expect(1));
+    assert!(
+        damaged.stderr.contains("is not Docker's configuration"),
+        "{damaged}"
+    );
+}
+
+#[test]
+fn what_goes_wrong_with_a_registry_is_said() {
+    let registry = Registry::start();
+    let project = Project::compose("faults", "name: {{name}}\nservices: {}\n");
+    registry.push(&project.path("app"), "team/web:1");
+    let webpods = as_with(&project, &registry.logged_in(&project.path("docker")));
+    let refused = |registry: &str, tag: &str| {
+        let text = PULLED.replace("REGISTRY", registry);
+        project.compose_file(&text.replace("web:1", &format!("web:{tag}")));
+        clean(webpods.run(["diff"]).expect(1)).stderr
+    };
+
+    let missing = refused(&registry.name(), "9");
+    assert!(missing.contains("has no such image"), "{missing}");
+    let plain = refused(&registry.untrusted(), "1");
+    let hint = format!("\"insecure-registries\": [\"{}\"]", registry.untrusted());
+    assert!(plain.contains(&hint), "{plain}");
+    let closed = refused("127.0.0.1:1", "1");
+    assert!(
+        closed.contains("must be reachable from host `node-1`"),
+        "{closed}"
+    );
+    let nobody = refused("registry.invalid", "1");
+    assert!(
+        nobody.contains("must be reachable from host `node-1`"),
+        "{nobody}"
+    );
+    let hostile = refused("r.io/../../containers", "1");
+    assert!(hostile.contains("is not valid"), "{hostile}");
+
+    // It is gone between two releases: the one that serves goes on serving.
+    project.compose_file(&PULLED.replace("REGISTRY", &registry.name()));
+    clean(webpods.run(["up", "-d"]).expect(0));
+    project.answers();
+    project.write("app/VERSION", "two\n");
+    registry.push(&project.path("app"), "team/web:1");
+    clean(webpods.run(["up", "-d"]).expect(0));
+    registry.forget();
+    let lost = clean(webpods.run(["diff"]).expect(1));
+    assert!(lost.stderr.contains("has no such image"), "{lost}");
+    let first = "docker rmi -f $(docker images -q 'webpods/*:pulled') 2>/dev/null; true";
+    project.lab.nodes[1].witness(first);
+    let failed = clean(webpods.run(["rollback"]).expect(4));
+    assert!(
+        failed.stderr.contains("cannot be pulled on host `node-2`"),
+        "{failed}"
+    );
+    project.answers();
+}
+
+#[test]
+fn what_is_built_goes_through_the_registry() {
+    let registry = Registry::start();
+    let project = Project::compose("regmode", BUILT);
+    let more = format!(
+        "artifacts:\n  mode: registry\n  registry: {}/built\n",
+        registry.name()
+    );
+    project.use_lab(&more);
+    let docker = registry.logged_in(&project.path("docker"));
+    let webpods = as_with(&project, &docker);
+
+    let forecast = webpods.run(["diff"]).expect(0);
+    assert!(forecast.stdout.contains("never built"), "{forecast}");
+    webpods.ok(["build"]);
+    let forecast = webpods.run(["diff"]).expect(0);
+    assert!(
+        forecast.stdout.contains("no, the image is pushed"),
+        "{forecast}"
+    );
+    let up = clean(webpods.run(["up", "-d", "-v"]).expect(0));
+    let pushed = format!(
+        "was pushed to `{}/built/{}-web`",
+        registry.name(),
+        project.name
+    );
+    assert!(up.stderr.contains(&pushed), "{up}");
+    project.answers();
+    let tag = running(&project, 0);
+    assert!(tag[0].ends_with(":pulled"), "{tag:?}");
+    let shipped = "ls /var/lib/webpods/cache/blobs/sha256 2>/dev/null; true";
+    let hex = &tag[0]["webpods/".len()..][..64];
+    assert!(!project.lab.nodes[0].witness(shipped).contains(hex));
+
+    // Nothing is left of it here but what was built.
+    let names = project.lab.nodes[0].witness("docker images");
+    assert!(!names.contains("/built/"), "{names}");
+    let again = webpods.run(["up", "-d"]).expect(0);
+    assert!(again.stdout.contains("nothing to do"), "{again}");
+    // Another machine, which never built it, neither builds nor pushes.
+    let other = project.path("elsewhere");
+    let other = webpods
+        .clone()
+        .env("XDG_CACHE_HOME", other.to_str().unwrap());
+    let again = other.run(["up", "-d"]).expect(0);
+    assert!(again.stdout.contains("nothing to do"), "{again}");
+
+    // The registry lost it and another host needs it: it is pushed again.
+    registry.forget();
+    project.compose_file(&BUILT.replace("[node-1]", "[node-2]"));
+    clean(webpods.run(["up", "-d"]).expect(0));
+    project.answers();
+    assert_eq!(running(&project, 1), tag);
+
+    // Without credentials nothing leaves this machine.
+    project.write("app/VERSION", "two\n");
+    let nobody = config(&project.path("docker"), "nobody", &json!({}));
+    let refused = as_with(&project, &nobody);
+    let refused = clean(refused.run(["up", "-d"]).expect(1));
+    assert!(refused.stderr.contains("cannot be pushed to"), "{refused}");
+    assert!(refused.stderr.contains("`docker login"), "{refused}");
+}

@@ -1,0 +1,157 @@
+//! A registry of a journey's own: Debian's `docker-registry` on this machine, which wants a
+//! password. It is the same name here and on every node, `127.0.0.1:<port>`, which engines trust
+//! without TLS: on the nodes a Caddy passes on what comes there.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use super::{Lab, eventually, lab};
+
+/// Who may use it.
+pub const USER: &str = "ci";
+/// Long enough that nothing else contains it.
+pub const PASSWORD: &str = "pull-e2e-secret-7391";
+/// The password's hash, as the registry wants it.
+const HASH: &str = "$2b$05$abcdefghijklmnopqrstuuXuiuVQ7hqm9F/kNhxLnt/ePlM2yIBc2";
+/// `ci:pull-e2e-secret-7391` in base64, as Docker's configuration keeps it.
+pub const AUTH: &str = "Y2k6cHVsbC1lMmUtc2VjcmV0LTczOTE=";
+
+/// A registry that runs for as long as this value lives.
+#[derive(Debug)]
+pub struct Registry {
+    port: u16,
+    lab: &'static Lab,
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Registry {
+    /// Starts it, and the way to it on every node.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let any = TcpListener::bind("0.0.0.0:0").unwrap();
+        let port = any.local_addr().unwrap().port();
+        drop(any);
+        let path = |name: &str| folder.path().join(name);
+        let config = serde_json::json!({
+            "version": 0.1,
+            "storage": {"filesystem": {"rootdirectory": path("data")}, "delete": {"enabled": true}},
+            "http": {"addr": format!("0.0.0.0:{port}")},
+            "auth": {"htpasswd": {"realm": "journey", "path": path("htpasswd")}},
+        });
+        fs::write(path("config.yml"), config.to_string()).unwrap();
+        fs::write(path("htpasswd"), format!("{USER}:{HASH}\n")).unwrap();
+        let process = Command::new(program())
+            .arg("serve")
+            .arg(path("config.yml"))
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(path("log")).unwrap())
+            .spawn()
+            .unwrap();
+        let registry = Self {
+            port,
+            lab: lab(),
+            process,
+            folder,
+        };
+        eventually("the registry", 30, || {
+            let tried = TcpStream::connect(("127.0.0.1", port));
+            tried.map_err(|error| error.to_string())
+        });
+        for node in &registry.lab.nodes {
+            let far = registry.untrusted();
+            node.witness(&format!(
+                "caddy reverse-proxy --from http://{} --to http://{far} >/dev/null 2>&1 & \
+                 echo $! >/run/{port}.pid; \
+                 until curl -s -o /dev/null http://{}/v2/; do sleep 0.1; done",
+                registry.name(),
+                registry.name()
+            ));
+        }
+        registry
+    }
+
+    /// What images' names begin with.
+    pub fn name(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The same registry by a name that engines do not trust without TLS.
+    pub fn untrusted(&self) -> String {
+        let way = self.lab.nodes[0].witness("ip route show default");
+        let gateway = way.split(' ').nth(2).unwrap();
+        format!("{gateway}:{}", self.port)
+    }
+
+    /// A folder for `DOCKER_CONFIG` with the password, as `docker login` leaves it.
+    pub fn logged_in(&self, folder: &Path) -> PathBuf {
+        let auths = serde_json::json!({"auths": {self.name(): {"auth": AUTH}}});
+        config(folder, "logged-in", &auths)
+    }
+
+    /// Builds the folder and pushes it under this name; nothing of it stays here.
+    #[track_caller]
+    pub fn push(&self, from: &Path, name: &str) {
+        let scratch = tempfile::tempdir().unwrap();
+        let config = self.logged_in(scratch.path());
+        let full = format!("{}/{name}", self.name());
+        let from = from.to_str().unwrap();
+        for args in [
+            vec!["build", "--quiet", "--tag", &full, from],
+            vec!["push", "--quiet", &full],
+            vec!["rmi", "--force", &full],
+        ] {
+            let mut docker = Command::new("docker");
+            let output = docker.args(&args).env("DOCKER_CONFIG", &config).output();
+            let output = output.unwrap();
+            assert!(output.status.success(), "{args:?}: {output:?}");
+        }
+    }
+
+    /// Forgets every image, as after a disk was lost.
+    pub fn forget(&self) {
+        let data = self
+            .folder
+            .path()
+            .join("data/docker/registry/v2/repositories");
+        fs::remove_dir_all(data).unwrap();
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        for node in &self.lab.nodes {
+            let pid = format!("/run/{}.pid", self.port);
+            let stop = format!("kill $(cat {pid}) 2>/dev/null; rm -f {pid}");
+            let mut docker = Command::new("docker");
+            // A node that is gone needs no more.
+            _ = docker
+                .args(["exec", &node.container(), "sh", "-c", &stop])
+                .output();
+        }
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
+
+/// A folder with a configuration of Docker's.
+pub fn config(folder: &Path, name: &str, content: &serde_json::Value) -> PathBuf {
+    let config = folder.join(name);
+    fs::create_dir_all(&config).unwrap();
+    fs::write(config.join("config.json"), content.to_string()).unwrap();
+    config
+}
+
+/// Where `scripts/registry.sh` finds or puts it.
+fn program() -> PathBuf {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or(home.join(".cache"), PathBuf::from);
+    let places = [
+        PathBuf::from("/usr/bin/docker-registry"),
+        cache.join("webpods/docker-registry"),
+    ];
+    let found = places.into_iter().find(|path| path.exists());
+    found.expect("docker-registry is nowhere: run scripts/setup.sh test")
+}
