@@ -102,7 +102,9 @@ pub(super) fn steps(plans: &[ImagePlan]) -> (Steps, Steps) {
         for shipment in &plan.shipments {
             let (blobs, images) = per_host.entry(&shipment.host).or_default();
             blobs.extend(shipment.blobs.iter().cloned());
-            images.push(plan.image.clone());
+            if plan.image.pull.is_none() {
+                images.push(plan.image.clone());
+            }
             loads.push((
                 shipment.host.clone(),
                 StepKind::Load {
