@@ -38,12 +38,17 @@ pub enum Event {
         done: u64,
         total: u64,
     },
-    /// Everything a host needs of the images is there. `sent` are bytes on the connection, `total`
-    /// those of the images.
+    /// Everything a host needs of the images is there. `sent` are bytes on this machine's
+    /// connection, `total` those of the images, `passed` those of blobs that came `from` other
+    /// hosts.
     Shipped {
         host: HostName,
         sent: u64,
         total: u64,
+        #[serde(skip_serializing_if = "is_zero")]
+        passed: u64,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        from: Vec<HostName>,
     },
     /// A line that a build printed.
     BuildOutput { service: String, line: String },
@@ -55,6 +60,14 @@ pub enum Event {
     },
     /// A script called `webpods.log`.
     ScriptLog { level: String, message: String },
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields over like this"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// Where events go. Cheap to clone; calls never block for long.

@@ -1,5 +1,6 @@
 //! The walk itself.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -7,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
+use crate::model::HostName;
 use crate::plan::{Plan, Stage, Step, StepKind};
 
 use super::undo::{last_batch, undo_all};
@@ -242,6 +244,19 @@ fn title(step: &Step) -> String {
         } => format!("{} {service}.{replica}", step.kind.name()),
         StepKind::Load { image } if image.pull.is_some() => format!("pull {}", image.reference),
         StepKind::Load { image } => format!("load {}", image.reference),
+        StepKind::Ship { blobs, .. } => {
+            let from: BTreeSet<&str> = blobs
+                .iter()
+                .filter_map(|blob| blob.from.as_ref())
+                .map(HostName::as_str)
+                .collect();
+            if from.is_empty() {
+                "ship".to_owned()
+            } else {
+                let from: Vec<&str> = from.into_iter().collect();
+                format!("ship from {}", from.join(", "))
+            }
+        }
         other => other.name().to_owned(),
     }
 }

@@ -1,13 +1,15 @@
 //! `webpods push` (spec §6.2, §12).
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::App;
 use super::rollout::services;
-use crate::engine::RolloutOptions;
+use crate::engine::{RolloutOptions, Sent};
 use crate::error::{Error, Kind, Result};
+use crate::model::HostName;
 use crate::report::bytes;
 
 /// Ship the images of services to the hosts that will run them, without deploying
@@ -24,6 +26,11 @@ pub struct Push {
     /// OCI layout's folder; the origin is stated before the verb: `webpods --from ci push`
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
+
+    /// Send images to one host and let it pass them on to the others, for a thin uplink; its ssh
+    /// uses your agent for that
+    #[arg(long)]
+    fanout: bool,
 }
 
 impl Push {
@@ -42,18 +49,29 @@ impl Push {
         app.banner(&engine).await?;
         let options = RolloutOptions {
             services: services(&self.services)?,
+            fanout: self.fanout,
             ..RolloutOptions::default()
         };
         for sent in engine
             .push(&authority, &options, self.from.as_deref())
             .await?
         {
-            let what = match sent.total {
-                0 => "nothing to send".to_owned(),
-                total => format!("sent {} of {}", bytes(sent.sent), bytes(total)),
-            };
-            app.report.line(&format!("{}: {what}", sent.host));
+            app.report.line(&format!("{}: {}", sent.host, told(&sent)));
         }
         Ok(())
     }
+}
+
+/// What a host got, in a few words.
+fn told(sent: &Sent) -> String {
+    if sent.total == 0 {
+        return "nothing to send".to_owned();
+    }
+    let mut words = format!("sent {} of {}", bytes(sent.sent), bytes(sent.total));
+    if !sent.from.is_empty() {
+        let from: Vec<&str> = sent.from.iter().map(HostName::as_str).collect();
+        let (passed, from) = (bytes(sent.passed), from.join(", "));
+        let _ = write!(words, ", got {passed} from {from}");
+    }
+    words
 }

@@ -43,6 +43,11 @@ pub struct PlanFlags {
     /// Let services leave the hosts that hold their named volumes; the data stays behind
     #[arg(long)]
     pub move_volumes: bool,
+
+    /// Send images to one host and let it pass them on to the others, for a thin uplink; its ssh
+    /// uses your agent for that
+    #[arg(long)]
+    pub fanout: bool,
 }
 
 /// Flags of every verb that carries a plan out.
@@ -83,6 +88,7 @@ impl PlanFlags {
             force_recreate: self.force_recreate,
             remove_orphans: !self.keep_orphans,
             move_volumes: self.move_volumes,
+            fanout: self.fanout,
             ..RolloutOptions::default()
         })
     }

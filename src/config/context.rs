@@ -1,5 +1,6 @@
 //! A context file with every default filled in (spec §5.2, §5.3).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use serde_json::Value;
 use super::decode::{Fields, Problems};
 use super::tree::Node;
 use super::{hosts, safety, words, yaml};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, near_miss};
 use crate::model::{
-    ArtifactMode, Artifacts, Context, ContextName, Defaults, HostKeyCheck, Ports, ProjectName,
-    Proxy, Ssh, Tls, Upstreams,
+    ArtifactMode, Artifacts, Context, ContextName, Defaults, Host, HostKeyCheck, Ports,
+    ProjectName, Proxy, Ssh, Tls, Upstreams,
 };
 
 const KEYS: [&str; 9] = [
@@ -83,6 +84,9 @@ fn decode(node: &Node, name: &ContextName, problems: &Problems) -> Option<Contex
     let defaults = decode_defaults(&fields);
     let proxy = decode_proxy(&fields);
     let artifacts = decode_artifacts(&fields);
+    if let Some(hosts) = &hosts {
+        check_label(&fields, &artifacts, hosts);
+    }
     let ports = decode_ports(&fields);
     let safety = safety::decode(&fields, name);
     Some(Context {
@@ -221,6 +225,8 @@ fn decode_artifacts(fields: &Fields<'_>) -> Artifacts {
         "concurrency",
         "retain_releases",
         "max_cache_bytes",
+        "fanout",
+        "fanout_by",
     ];
     let artifacts = Fields::of(node, "artifacts", &keys, fields.problems);
     let count = |key, to, default| {
@@ -239,6 +245,10 @@ fn decode_artifacts(fields: &Fields<'_>) -> Artifacts {
         concurrency: count("concurrency", 64, default.concurrency),
         retain_releases: count("retain_releases", 1000, default.retain_releases),
         max_cache_bytes: artifacts.bytes("max_cache_bytes"),
+        fanout: artifacts.flag("fanout").unwrap_or(default.fanout),
+        fanout_by: artifacts
+            .text("fanout_by")
+            .map(|(label, _)| label.to_owned()),
     }
 }
 
@@ -282,6 +292,27 @@ fn decode_mode(artifacts: &Fields<'_>) -> Option<ArtifactMode> {
         }
         (_, None) => Some(ArtifactMode::OciCache),
     }
+}
+
+/// A label that no host has would make no groups, and nobody would see why.
+fn check_label(fields: &Fields<'_>, artifacts: &Artifacts, hosts: &[Host]) {
+    let Some(by) = artifacts.fanout_by.as_deref() else {
+        return;
+    };
+    let labels: BTreeSet<&str> = hosts
+        .iter()
+        .flat_map(|host| host.labels.keys().map(String::as_str))
+        .collect();
+    if labels.contains(by) {
+        return;
+    }
+    let hint = match near_miss(by, labels.iter().copied()) {
+        Some(label) => format!("did you mean `{label}`?"),
+        None => format!("give hosts one, like `labels: {{ {by}: a }}`"),
+    };
+    let at = fields.get("artifacts").and_then(|node| node.at);
+    let message = format!("`artifacts.fanout_by` is {by:?}, and no host has that label");
+    fields.problems.add_with_hint(at, message, hint);
 }
 
 fn decode_ports(fields: &Fields<'_>) -> Option<Ports> {

@@ -53,6 +53,8 @@ artifacts:
   concurrency: 2
   retain_releases: 3
   max_cache_bytes: 1.5GB
+  fanout: true
+  fanout_by: rack
 ports:
   range: "21000-22000"
 safety:
@@ -81,6 +83,8 @@ fn the_whole_schema_is_read() {
     assert_eq!(context.artifacts.remote_cache_dir, "/srv/webpods/cache");
     assert_eq!(context.artifacts.retain_releases, 3);
     assert_eq!(context.artifacts.max_cache_bytes, Some(1_500_000_000));
+    assert!(context.artifacts.fanout);
+    assert_eq!(context.artifacts.fanout_by.as_deref(), Some("rack"));
     let ports = (context.ports.first, context.ports.last);
     assert_eq!(ports, (21000, 22000));
     assert_eq!(context.safety.level, SafetyLevel::Guarded);
@@ -230,6 +234,14 @@ fn wrong_types_are_named() {
         (
             "artifacts: { mode: registry, registri: r.example.com }\n",
             "did you mean `registry`?",
+        ),
+        (
+            "artifacts: { fanout: sometimes }\n",
+            "`artifacts.fanout` is text, not true or false",
+        ),
+        (
+            "artifacts: { fanout_by: site }\n",
+            "no host has that label; give hosts one, like `labels: { site: a }`",
         ),
         (
             "artifacts: { retain_releases: 0 }\n",

@@ -223,6 +223,19 @@ impl<'a> Fields<'a> {
         number
     }
 
+    /// `true` or `false`.
+    pub fn flag(&self, key: &str) -> Option<bool> {
+        let node = self.get(key)?;
+        let Tree::Bool(flag) = node.tree else {
+            self.problems.add(
+                node.at,
+                format!("`{}` is {}, not true or false", self.path(key), node.kind()),
+            );
+            return None;
+        };
+        Some(flag)
+    }
+
     /// A number of bytes, written as one or like `20GB`; at least 1.
     pub fn bytes(&self, key: &str) -> Option<u64> {
         let node = self.get(key)?;

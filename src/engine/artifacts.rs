@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use futures_util::StreamExt;
 use serde::Serialize;
 
 use crate::error::{Error, Result, near_miss};
 use crate::image;
 use crate::model::{Build, Digest, HostName, Image, ImageState, Project, ServiceName};
-use crate::plan::Plan;
 use crate::state::Copies;
 
 use super::platforms::{self, Platforms};
@@ -190,6 +188,10 @@ pub struct Sent {
     pub sent: u64,
     /// Bytes of all images.
     pub total: u64,
+    /// Bytes of blobs that other hosts passed on.
+    pub passed: u64,
+    /// Those hosts.
+    pub from: Vec<HostName>,
 }
 
 impl Engine {
@@ -306,40 +308,6 @@ impl Engine {
             }
         }
         Ok(platforms)
-    }
-
-    async fn send(&self, plan: &Plan) -> Result<Vec<Sent>> {
-        let nodes = self.nodes().await?;
-        let store = self.store().await?;
-        let cache = &self.settings.context.artifacts.remote_cache_dir;
-        let hosts = plan.hosts.iter().map(|host| async move {
-            let Some(node) = nodes.get(&host.name) else {
-                return Ok(None);
-            };
-            let (mut blobs, mut images) = (Vec::new(), Vec::new());
-            for image in &plan.images {
-                for shipment in image.shipments.iter().filter(|s| s.host == host.name) {
-                    blobs.extend(shipment.blobs.iter().cloned());
-                    images.push(&image.image);
-                }
-            }
-            let total = images.iter().map(|image| image.size()).sum();
-            let events = &self.settings.events;
-            let shipped = image::ship(node, cache, &blobs, total, store, events).await?;
-            for image in images {
-                image::bring(node, cache, image, store, events).await?;
-            }
-            Ok(Some(Sent {
-                host: host.name.clone(),
-                sent: shipped.sent,
-                total,
-            }))
-        });
-        let sent: Vec<Result<Option<Sent>>> = futures_util::stream::iter(hosts)
-            .buffered(self.settings.context.artifacts.concurrency.max(1))
-            .collect()
-            .await;
-        sent.into_iter().filter_map(Result::transpose).collect()
     }
 }
 

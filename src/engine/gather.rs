@@ -83,6 +83,8 @@ impl Engine {
                 .shipments
                 .iter()
                 .flat_map(|shipment| &shipment.blobs)
+                // What a host passes on need not come here.
+                .filter(|blob| blob.from.is_none())
                 .map(|blob| Blob {
                     digest: blob.digest.clone(),
                     size: blob.size,

@@ -18,6 +18,7 @@ mod proxy;
 mod registry;
 mod releases;
 mod rollout;
+mod send;
 mod session;
 mod upkeep;
 

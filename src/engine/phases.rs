@@ -261,6 +261,7 @@ impl<'a> Rollout<'a> {
         let settings = &engine.settings;
         let scene = Scene {
             context: settings.context.clone(),
+            nodes: nodes.clone(),
             plan: Arc::new(plan.clone()),
             store: engine.store().await?.clone(),
             lease: Some(lease.clone()),

@@ -28,6 +28,8 @@ pub struct RolloutOptions {
     pub remove_orphans: bool,
     /// `--move-volumes`.
     pub move_volumes: bool,
+    /// `--fanout`.
+    pub fanout: bool,
     /// `--on-failure`.
     pub on_failure: OnFailure,
     /// `--wait`: how long to wait for the lock.
@@ -144,6 +146,7 @@ impl Engine {
             force_recreate: options.force_recreate,
             remove_orphans: options.remove_orphans,
             move_volumes: options.move_volumes,
+            fanout: options.fanout,
         }
     }
 }

@@ -41,7 +41,6 @@ mod works;
 use amount::amount;
 
 pub use archive::Wanted;
-pub use bring::bring;
 pub use have::{Have, fetch, fetch_image, have};
 pub use hold::{Held, hold};
 pub use inventory::{Inventory, Shares, inventory};
@@ -49,7 +48,7 @@ pub use load::load;
 pub use local::engine as local_engine;
 pub use refs::{Keep, Pruned, prune, write_refs};
 pub use registry::{Offer, look_up};
-pub use ship::{Shipped, ship};
+pub use ship::{Shipped, Shipping};
 pub use store::{BlobWriter, Store};
 pub use survey::BuildMode;
 

@@ -203,6 +203,12 @@ pub struct Artifacts {
     /// Bytes a host's cache may hold before old releases lose their blobs there; none: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_cache_bytes: Option<u64>,
+    /// Blobs go to one host of a group and from there to the others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fanout: bool,
+    /// The host label whose values make those groups; none: all hosts are one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fanout_by: Option<String>,
 }
 
 impl Default for Artifacts {
@@ -213,6 +219,8 @@ impl Default for Artifacts {
             concurrency: 6,
             retain_releases: 5,
             max_cache_bytes: None,
+            fanout: false,
+            fanout_by: None,
         }
     }
 }

@@ -13,8 +13,8 @@ use super::routes::{self, Routing};
 use super::stages::{self, Leaving, Stages};
 use super::work::{Frame, Work};
 use super::{
-    Plan, StepKind, batches, images, ingress, next, order, prepare, prune, published, summary,
-    together, warnings,
+    Plan, StepKind, batches, fanout, images, ingress, next, order, prepare, prune, published,
+    summary, together, warnings,
 };
 use crate::error::Result;
 use crate::model::{Condition, HostName, ReleaseId, Service, ServiceName};
@@ -90,16 +90,17 @@ pub(super) fn converge(inputs: &Inputs<'_>, mut goal: Goal) -> Result<Plan> {
         )
     };
     let mut routing = begin(routing, &works, &goal, &current, &removed);
-    let images = images::images(&works, &fleet, &mut warnings)?;
+    let mut images = images::images(&works, &fleet, &mut warnings)?;
+    fanout::route(inputs, &fleet, &mut images);
     warnings::collect(&frame, &works, &mut warnings);
 
     let pending = works.iter().any(|work| work.image().is_none());
     let leaving = leaving(&works, &removed);
     let mut stages = Stages::default();
     if !pending {
-        let (ships, loads) = images::steps(&images);
-        stages.push("ship", ships);
-        stages.push("load", loads);
+        stages.push("ship", images::ships(&images));
+        stages.push("fan out", images::passes(&images));
+        stages.push("load", images::loads(&images));
         stages.push("prepare", prepare::steps(&key, &goal, &works, &fleet)?);
         let last = turns.values().map(|turn| turn.level).max().unwrap_or(0);
         for level in 0..=last {

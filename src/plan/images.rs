@@ -81,6 +81,7 @@ fn shipment(member: &Member<'_>, image: &Image, sent: &mut BTreeSet<Digest>) -> 
             blobs.push(BlobShipment {
                 digest: blob.digest.clone(),
                 size: blob.size,
+                from: None,
             });
         }
     }
@@ -94,31 +95,44 @@ fn shipment(member: &Member<'_>, image: &Image, sent: &mut BTreeSet<Digest>) -> 
 
 type Steps = Vec<(HostName, StepKind)>;
 
-/// One `ship` step per host with all it lacks, and a `load` step per host and image.
-pub(super) fn steps(plans: &[ImagePlan]) -> (Steps, Steps) {
+/// One `ship` step per host with all it lacks and this machine sends.
+pub(super) fn ships(plans: &[ImagePlan]) -> Steps {
+    shipping(plans, |blob| blob.from.is_none())
+}
+
+/// One `ship` step per host with all it lacks and other hosts pass on.
+pub(super) fn passes(plans: &[ImagePlan]) -> Steps {
+    shipping(plans, |blob| blob.from.is_some())
+}
+
+fn shipping(plans: &[ImagePlan], wanted: impl Fn(&BlobShipment) -> bool) -> Steps {
     let mut per_host: BTreeMap<&HostName, (Vec<BlobShipment>, Vec<Image>)> = BTreeMap::new();
-    let mut loads = Vec::new();
     for plan in plans {
         for shipment in &plan.shipments {
             let (blobs, images) = per_host.entry(&shipment.host).or_default();
-            blobs.extend(shipment.blobs.iter().cloned());
+            blobs.extend(shipment.blobs.iter().filter(|blob| wanted(blob)).cloned());
             if plan.image.pull.is_none() {
                 images.push(plan.image.clone());
             }
-            loads.push((
-                shipment.host.clone(),
-                StepKind::Load {
-                    image: plan.image.clone(),
-                },
-            ));
         }
     }
-    let ships = per_host
+    per_host
         .into_iter()
         .filter(|(_, (blobs, _))| !blobs.is_empty())
         .map(|(host, (blobs, images))| (host.clone(), StepKind::Ship { blobs, images }))
-        .collect();
-    (ships, loads)
+        .collect()
+}
+
+/// A `load` step per host and image.
+pub(super) fn loads(plans: &[ImagePlan]) -> Steps {
+    let loads = plans.iter().flat_map(|plan| {
+        let image = &plan.image;
+        plan.shipments.iter().map(|shipment| {
+            let image = image.clone();
+            (shipment.host.clone(), StepKind::Load { image })
+        })
+    });
+    loads.collect()
 }
 
 /// `linux` and `amd64` from `linux/amd64/v2`: what decides whether a program runs at all.

@@ -54,6 +54,8 @@ pub struct PlanOptions {
     pub remove_orphans: bool,
     /// Let services leave the hosts that hold their volumes.
     pub move_volumes: bool,
+    /// Let hosts pass blobs on to each other; a context may say so too.
+    pub fanout: bool,
 }
 
 /// The project's own files that are mounted into containers and whose content decides whether a

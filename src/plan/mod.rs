@@ -14,6 +14,7 @@ mod domains;
 mod down;
 mod eligible;
 mod engines;
+mod fanout;
 mod fleet;
 mod goal;
 mod health;

@@ -154,6 +154,22 @@ pub struct ImageShipment {
     pub pull: bool,
 }
 
+impl ImageShipment {
+    /// Bytes by where they come from, this machine first.
+    #[must_use]
+    pub fn ways(&self) -> BTreeMap<Option<&HostName>, u64> {
+        let mut ways = BTreeMap::new();
+        for blob in self.blobs.iter().filter(|blob| blob.from.is_some()) {
+            *ways.entry(blob.from.as_ref()).or_default() += blob.size;
+        }
+        let passed: u64 = ways.values().sum();
+        if self.bytes > passed || ways.is_empty() {
+            ways.insert(None, self.bytes.saturating_sub(passed));
+        }
+        ways
+    }
+}
+
 /// A blob to send.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlobShipment {
@@ -161,6 +177,9 @@ pub struct BlobShipment {
     pub digest: Digest,
     /// Its size in bytes.
     pub size: u64,
+    /// The host that passes it on, in its cache by then; none: this machine sends it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<HostName>,
 }
 
 /// A change of one domain's route.

@@ -83,6 +83,11 @@ impl Address {
         Digest::of(self.arguments(None).join("\0").as_bytes())
     }
 
+    /// The file of known host keys that is used in place of the user's own.
+    pub fn known_hosts(&self) -> Option<&Path> {
+        self.known_hosts.as_deref()
+    }
+
     /// What a person types to try the connection by hand.
     pub fn by_hand(&self) -> String {
         let mut words = vec!["ssh".to_owned()];

@@ -155,6 +155,28 @@ impl Host {
         }
     }
 
+    /// As [`Host::stream`], over a connection of its own along which this machine's ssh agent is
+    /// forwarded, where there is one and the host lets it in. Connecting may fail: that shows as
+    /// status 255.
+    ///
+    /// # Errors
+    /// ssh cannot be started.
+    pub async fn stream_with_agent(&self, script: &str, args: &[&str]) -> Result<Process> {
+        match &self.route {
+            Route::Local { .. } => local::open(&self.name, script, args),
+            Route::Ssh(remote) => remote.lend(script, args).await,
+        }
+    }
+
+    /// The host keys by which this machine knows the host, each as `<type> <base64>`, revoked ones
+    /// with `@revoked ` before them. None for this machine, and when no key is known.
+    pub async fn known_keys(&self) -> Vec<String> {
+        match &self.route {
+            Route::Local { .. } => Vec::new(),
+            Route::Ssh(remote) => remote.keys().await,
+        }
+    }
+
     /// The path of a Unix socket on this machine that leads to the host's engine. It works until
     /// the connection is lost; ask again rather than keep it.
     ///

@@ -117,7 +117,8 @@ async fn launch(
     ))
 }
 
-fn not_started(error: &std::io::Error) -> Error {
+/// Why there is no `ssh`.
+pub fn not_started(error: &std::io::Error) -> Error {
     if error.kind() == std::io::ErrorKind::NotFound {
         Error::unreachable("the program `ssh` is not installed on this machine")
             .hint("install the OpenSSH client, for example with `apt-get install openssh-client`")

@@ -18,7 +18,7 @@ use super::address::Address;
 use super::host::{ENGINE_SOCKET, Options};
 use super::link::Link;
 use super::process::Process;
-use super::{folder, master, noise, quote};
+use super::{folder, known, lend, master, noise, quote};
 
 /// Sessions at once over one connection, below sshd's `MaxSessions` of 10.
 const CHANNELS: usize = 8;
@@ -143,6 +143,17 @@ impl Remote {
         let (input, errors) = (Box::new(input), Box::new(errors));
         let name = &self.address.name;
         Ok(Process::new(name, input, output, errors, ending, channel))
+    }
+
+    /// Runs `sh -c script webpods args…` on the host over a connection of its own, with this
+    /// machine's ssh agent.
+    pub async fn lend(&self, script: &str, args: &[&str]) -> Result<Process> {
+        lend::open(&self.program, &self.address, script, args).await
+    }
+
+    /// The host keys by which this machine knows the host.
+    pub async fn keys(&self) -> Vec<String> {
+        known::keys(&self.program, &self.address).await
     }
 
     /// The path of a local socket that leads to the host's engine for as long as the master lives.

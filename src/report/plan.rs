@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 use super::bytes;
 use super::paint::Paint;
 use crate::model::{Digest, Hook, HostName, Route, ServiceName};
-use crate::plan::{Action, Plan, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan, StepKind};
+use crate::plan::{
+    Action, ImageShipment, Plan, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan, StepKind,
+};
 
 /// The whole plan, ending in a line break.
 pub(super) fn text(plan: &Plan, paint: Paint) -> String {
@@ -149,9 +151,14 @@ fn ship_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) -> String {
     });
     let shipments: Vec<String> = shipments()
         .filter(|shipment| !shipment.pull)
-        .map(|shipment| match shipment.bytes {
-            0 => format!("{} (already cached)", shipment.host),
-            count => format!("{} to {}", bytes(count), shipment.host),
+        .flat_map(|shipment| {
+            let host = &shipment.host;
+            let ways = shipment.ways().into_iter();
+            ways.map(move |(from, count)| match (from, count) {
+                (None, 0) => format!("{host} (already cached)"),
+                (None, count) => format!("{} to {host}", bytes(count)),
+                (Some(from), count) => format!("{} to {host} from {from}", bytes(count)),
+            })
         })
         .chain(pulled)
         .collect();
@@ -314,17 +321,23 @@ fn summary(plan: &Plan) -> String {
             ReplicaAction::Remove => remove += 1,
         }
     }
-    let total: u64 = plan
-        .images
-        .iter()
-        .flat_map(|image| &image.shipments)
-        .map(|shipment| shipment.bytes)
-        .sum();
+    let (mut total, mut passed) = (0, 0);
+    let shipments = plan.images.iter().flat_map(|image| &image.shipments);
+    for (from, count) in shipments.flat_map(ImageShipment::ways) {
+        *if from.is_none() {
+            &mut total
+        } else {
+            &mut passed
+        } += count;
+    }
     let mut parts = vec![format!(
         "{create} to create, {recreate} to recreate, {remove} to remove, {keep} unchanged"
     )];
     if total > 0 {
         parts.push(format!("{} to ship", bytes(total)));
+    }
+    if passed > 0 {
+        parts.push(format!("{} between hosts", bytes(passed)));
     }
     if plan.is_pending() {
         parts.push("a forecast until the images are built".to_owned());

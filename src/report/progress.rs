@@ -106,9 +106,19 @@ pub(super) fn show(report: &Report, event: Event) {
             done,
             total,
         } => shipping(report, host, &what, done, total),
-        Event::Shipped { host, sent, total } => {
-            let head = place(Some(&host), &amount_sent(sent, total));
-            report.line(&format!("  {head}"));
+        Event::Shipped {
+            host,
+            sent,
+            total,
+            passed,
+            from,
+        } => {
+            let amount = if from.is_empty() {
+                amount_sent(sent, total)
+            } else {
+                amount_passed(sent, passed, total, &from)
+            };
+            report.line(&format!("  {}", place(Some(&host), &amount)));
         }
         Event::BuildOutput { service, line } => {
             report.line(&format!("{} {}", paint.cyan(&service), clean(&line)));
@@ -138,6 +148,18 @@ fn amount_sent(sent: u64, total: u64) -> String {
         return amount;
     }
     format!("{amount} ({}.{}% was there)", there / 10, there % 10)
+}
+
+/// `sent 1.2 kB, got 412 MB of 412 MB from node-1`.
+fn amount_passed(sent: u64, passed: u64, total: u64, from: &[HostName]) -> String {
+    let from: Vec<&str> = from.iter().map(HostName::as_str).collect();
+    format!(
+        "sent {}, got {} of {} from {}",
+        bytes(sent),
+        bytes(passed),
+        bytes(total),
+        from.join(", ")
+    )
 }
 
 /// Text that fits on a line with what stands before it.

@@ -13,6 +13,7 @@ mod changes;
 mod delta;
 mod engine;
 mod engines;
+mod fanout;
 mod fleet;
 mod isolation;
 mod pulls;

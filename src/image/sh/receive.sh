@@ -6,7 +6,7 @@
 # Then it answers questions, as long as there are any:
 #   like, `<hex> <sketch>` lines, an empty line: which blobs are alike, then `end`
 #   index <hex>: `index <hex> <size>` and the index
-# After `send`, packed as agreed, for each blob:
+# After `send`, packed as said here or as `send <how>` says, for each blob:
 #   <hex> <offset> <size>, and the bytes from the offset on
 #   <hex> <offset> <size> made <base>…, and how these bytes are made of those blobs
 # and for each index: index <hex> <size>, and the index.
@@ -85,6 +85,7 @@ while IFS=' ' read -r question hex && [ "$question" != send ]; do
   esac
 done
 
+case $hex in zstd | gzip | none) pack=$hex ;; esac
 unpack() {
   case $pack in
     zstd) zstd -dcq ;;

@@ -6,7 +6,7 @@ use crate::model::Digest;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
     /// The blob is in the cache.
-    Have,
+    Have(Digest),
     /// It is, and its index is not.
     Bare(Digest),
     /// The blob is wanted from this byte on.
@@ -33,6 +33,23 @@ pub(super) enum Answer {
     Bad(Digest),
     /// A blob of the cache was not what its digest says, and is gone.
     Damaged(Digest),
+    /// So many bytes of blobs went on to another host.
+    Passed(u64),
+    /// Nothing can be passed on to another host.
+    Cannot(Obstacle),
+}
+
+/// Why a host passes nothing on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    /// It has no `ssh`.
+    Ssh,
+    /// No agent came along.
+    Agent,
+    /// It does not have the blobs.
+    Blobs,
+    /// The other host has too little space.
+    Space,
 }
 
 /// What the host can unpack.
@@ -49,7 +66,7 @@ impl Answer {
         let mut words = line.split(' ');
         let digest = |hex: &str| format!("sha256:{hex}").parse().ok();
         let answer = match (words.next()?, words.next(), words.next()) {
-            ("have", Some(_), None) => Self::Have,
+            ("have", Some(hex), None) => Self::Have(digest(hex)?),
             ("bare", Some(hex), None) => Self::Bare(digest(hex)?),
             ("want", Some(hex), Some(offset)) => Self::Want(digest(hex)?, offset.parse().ok()?),
             ("free", Some(kib), Some(needed)) => Self::Free {
@@ -68,6 +85,11 @@ impl Answer {
             ("short", Some(hex), None) => Self::Short(digest(hex)?),
             ("bad", Some(hex), None) => Self::Bad(digest(hex)?),
             ("damaged", Some(hex), None) => Self::Damaged(digest(hex)?),
+            ("passed", Some(bytes), None) => Self::Passed(bytes.parse().ok()?),
+            ("cannot", Some("ssh"), None) => Self::Cannot(Obstacle::Ssh),
+            ("cannot", Some("agent"), None) => Self::Cannot(Obstacle::Agent),
+            ("cannot", Some("blobs"), None) => Self::Cannot(Obstacle::Blobs),
+            ("cannot", Some("space"), None) => Self::Cannot(Obstacle::Space),
             _ => return None,
         };
         words.next().is_none().then_some(answer)
@@ -107,6 +129,8 @@ mod tests {
             "want x 1",
             "free 1 -1",
             "pack rar",
+            "cannot be",
+            "passed away",
             "ok ../../etc",
             "free 1 2 3",
             "Welcome to Ubuntu",

@@ -4,22 +4,31 @@
 //! The host says first what it has, and how much of what a broken attempt left behind; only the
 //! rest travels, and of a blob that is like others there, only what those do not have. A blob gets
 //! its name in the cache when its digest was checked there.
+//!
+//! Where the plan says so, a host gets blobs from another one ([`pass`]). What does not come that
+//! way is sent from here; what is not here either is fetched from that host first.
 
 mod answer;
 mod delta;
 mod feed;
 mod pack;
+mod pass;
 mod said;
 mod transfer;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tokio::sync::Mutex;
+
+use self::pass::Pass;
 use self::transfer::{Failure, Transfer};
+use super::have::fetch;
 use super::{Store, adopt, amount};
-use crate::docker::Node;
+use crate::docker::{Node, Nodes};
 use crate::error::Result;
 use crate::event::{Event, Events};
+use crate::model::{Blob, Context, HostName};
 use crate::plan::BlobShipment;
 use crate::remote::Host;
 
@@ -28,58 +37,156 @@ const ATTEMPTS: u32 = 4;
 /// The pause after the first failure; it doubles after each.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Several hosts may need the same blobs; they are fetched once.
+static FETCHING: Mutex<()> = Mutex::const_new(());
+
 /// What a shipment took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shipped {
-    /// Bytes on the connection, questions and answers included.
+    /// Bytes on this machine's connection, questions and answers included.
     pub sent: u64,
     /// Bytes of the blobs that the host has now.
     pub blobs: u64,
+    /// As many of them came from these hosts.
+    pub passed: u64,
+    /// The hosts that passed blobs on.
+    pub from: Vec<HostName>,
 }
 
-/// Sends the blobs that a host's cache lacks, all in one stream. This machine needs none: its
-/// engine loads from the store.
-///
-/// `whole` is what the host needs altogether, in bytes, for the message at the end; what is less
-/// than the blobs means these.
-///
-/// # Errors
-/// As for blobs that cannot be had or a host that cannot take them: it has too little space,
-/// refuses to write, or is lost for good; a blob is not in the store or is damaged there.
-pub async fn ship(
-    node: &Node,
-    cache_dir: &str,
-    blobs: &[BlobShipment],
-    whole: u64,
-    store: &Store,
-    events: &Events,
-) -> Result<Shipped> {
-    if blobs.is_empty() || node.host.is_local() {
-        return Ok(Shipped::default());
-    }
-    match adopt::adopt(node, cache_dir, blobs).await {
-        Ok(0) => {}
-        Ok(bytes) => events.notice(format!(
-            "{}: {} of layers are taken from its engine",
-            node.name(),
-            amount(bytes)
-        )),
-        // What a host cannot take from itself is sent.
-        Err(error) => events.notice(format!(
-            "{}: layers cannot be taken from its engine, and are sent ({error})",
-            node.name()
-        )),
-    }
-    let shipped = send(&node.host, cache_dir, blobs, store, events).await?;
-    events.emit(Event::Shipped {
-        host: node.name().clone(),
-        sent: shipped.sent,
-        total: whole.max(shipped.blobs),
-    });
-    Ok(shipped)
+/// What shipping works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Shipping<'a> {
+    /// How hosts are reached, and where their caches are.
+    pub context: &'a Context,
+    /// The hosts that may pass blobs on.
+    pub nodes: &'a Nodes,
+    /// This machine's blobs.
+    pub store: &'a Store,
+    /// Who is told.
+    pub events: &'a Events,
 }
 
-/// Sends the blobs that the host's cache lacks.
+impl Shipped {
+    /// Counts another shipment to the same host.
+    pub fn add(&mut self, other: Self) {
+        self.sent += other.sent;
+        self.blobs += other.blobs;
+        self.passed += other.passed;
+        self.from.extend(other.from);
+    }
+}
+
+impl Shipping<'_> {
+    /// Sends the blobs that a host's cache lacks, all in one stream, or has other hosts pass them
+    /// on. This machine needs none: its engine loads from the store.
+    ///
+    /// `whole` is what the host needs altogether, in bytes, for the message at the end; what is
+    /// less than the blobs means these.
+    ///
+    /// # Errors
+    /// As for blobs that cannot be had or a host that cannot take them: it has too little space,
+    /// refuses to write, or is lost for good; a blob is not in the store or is damaged there.
+    pub async fn ship(&self, node: &Node, blobs: &[BlobShipment], whole: u64) -> Result<Shipped> {
+        if blobs.is_empty() || node.host.is_local() {
+            return Ok(Shipped::default());
+        }
+        let mut shipped = Shipped {
+            blobs: blobs.iter().map(|blob| blob.size).sum(),
+            ..Shipped::default()
+        };
+        self.adopt(node, blobs).await;
+        let mut ways: BTreeMap<Option<&HostName>, Vec<BlobShipment>> = BTreeMap::new();
+        for blob in blobs {
+            ways.entry(blob.from.as_ref())
+                .or_default()
+                .push(blob.clone());
+        }
+        let mut direct = ways.remove(&None).unwrap_or_default();
+        for (from, blobs) in ways {
+            if let Some(from) = from {
+                direct.extend(self.pass(from, node, blobs, &mut shipped).await?);
+            }
+        }
+        if !direct.is_empty() {
+            let cache = &self.context.artifacts.remote_cache_dir;
+            shipped.sent += send(&node.host, cache, &direct, self.store, self.events).await?;
+        }
+        self.events.emit(Event::Shipped {
+            host: node.name().clone(),
+            sent: shipped.sent,
+            total: whole.max(shipped.blobs),
+            passed: shipped.passed,
+            from: shipped.from.clone(),
+        });
+        Ok(shipped)
+    }
+
+    /// Has a host take layers from its own engine; what it cannot take it gets otherwise.
+    async fn adopt(&self, node: &Node, blobs: &[BlobShipment]) {
+        let cache_dir = &self.context.artifacts.remote_cache_dir;
+        match adopt::adopt(node, cache_dir, blobs).await {
+            Ok(0) => {}
+            Ok(bytes) => self.events.notice(format!(
+                "{}: {} of layers are taken from its engine",
+                node.name(),
+                amount(bytes)
+            )),
+            Err(error) => self.events.notice(format!(
+                "{}: layers cannot be taken from its engine, and are sent ({error})",
+                node.name()
+            )),
+        }
+    }
+
+    /// Has a host pass blobs on. Returns those that must be sent from here, and are here.
+    async fn pass(
+        &self,
+        from: &HostName,
+        node: &Node,
+        blobs: Vec<BlobShipment>,
+        shipped: &mut Shipped,
+    ) -> Result<Vec<BlobShipment>> {
+        let host = self.context.host(node.name());
+        let (Some(source), Some(host)) = (self.nodes.get(from), host) else {
+            return Ok(blobs);
+        };
+        let cache_dir = &self.context.artifacts.remote_cache_dir;
+        let pass = Pass {
+            source: &source.host,
+            target: &node.host,
+            address: host.upstream_addr(),
+            timeout: self.context.ssh.connect_timeout,
+            cache_dir,
+            client: &self.store.client()?,
+            events: self.events,
+        };
+        let passed = pass.run(&blobs).await;
+        shipped.sent += passed.wire;
+        let mut rest = blobs;
+        rest.retain(|blob| !passed.there.contains(&blob.digest));
+        if passed.bytes > 0 {
+            shipped.passed += passed.bytes;
+            shipped.from.push(from.clone());
+        }
+        if !rest.is_empty() {
+            self.events.notice(format!(
+                "host `{}` cannot get images from host `{from}` ({}); this machine sends them",
+                node.name(),
+                passed.obstacle.as_deref().unwrap_or("blobs are missing")
+            ));
+            let blob = |blob: &BlobShipment| Blob {
+                digest: blob.digest.clone(),
+                size: blob.size,
+            };
+            let blobs: Vec<Blob> = rest.iter().map(blob).collect();
+            let _alone = FETCHING.lock().await;
+            fetch(source, cache_dir, &blobs, self.store, self.events).await?;
+        }
+        Ok(rest)
+    }
+}
+
+/// Sends the blobs that the host's cache lacks; how many bytes that took.
 ///
 /// # Errors
 /// The host has too little space, refuses to write, or cannot be reached after several attempts;
@@ -90,12 +197,9 @@ async fn send(
     blobs: &[BlobShipment],
     store: &Store,
     events: &Events,
-) -> Result<Shipped> {
+) -> Result<u64> {
     let client = store.client()?;
-    let mut shipped = Shipped {
-        sent: 0,
-        blobs: blobs.iter().map(|blob| blob.size).sum(),
-    };
+    let mut sent = 0;
     let mut whole = BTreeSet::new();
     let mut pause = PAUSE;
     let mut attempt = 1;
@@ -108,8 +212,8 @@ async fn send(
             events,
             whole: &whole,
         };
-        match transfer.run(blobs, &mut shipped.sent).await {
-            Ok(()) => return Ok(shipped),
+        match transfer.run(blobs, &mut sent).await {
+            Ok(()) => return Ok(sent),
             Err(Failure::Final(error)) => return Err(error),
             // Once for each blob.
             Err(Failure::Whole(digest)) => {

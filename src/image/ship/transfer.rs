@@ -16,9 +16,9 @@ use crate::model::{Blob, Digest};
 use crate::plan::BlobShipment;
 use crate::remote::{Host, Process, Writer};
 
-const RECEIVE: &str = include_str!("../sh/receive.sh");
-const PERL: &str = include_str!("../sh/rebuild.pl");
-const PYTHON: &str = include_str!("../sh/rebuild.py");
+pub(super) const RECEIVE: &str = include_str!("../sh/receive.sh");
+pub(super) const PERL: &str = include_str!("../sh/rebuild.pl");
+pub(super) const PYTHON: &str = include_str!("../sh/rebuild.py");
 /// Packets on their way from the reader to the connection.
 const IN_FLIGHT: usize = 3;
 /// Left free on the host, in bytes.

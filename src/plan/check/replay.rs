@@ -44,6 +44,8 @@ pub(super) struct ReplayedHost {
     pub containers: Vec<Replayed>,
     pub images: BTreeSet<String>,
     pub blobs: BTreeSet<Digest>,
+    /// Those of them that other hosts can have.
+    pub cache: BTreeSet<Digest>,
     pub networks: BTreeSet<String>,
     pub volumes: BTreeSet<String>,
     /// Proxy files by path.
@@ -169,6 +171,7 @@ fn begin_host(name: &HostName, seen: &HostObserved, observed: &Observed) -> Repl
             })
             .collect(),
         blobs: seen.blobs.union(&seen.engine_layers).cloned().collect(),
+        cache: seen.blobs.clone(),
         networks: seen.networks.clone(),
         volumes: seen.volumes.clone(),
         files: seen.proxy_files.clone(),
@@ -185,8 +188,18 @@ fn one(moment: &Moment<'_>, fleet: &mut Fleet, wrong: &mut Vec<String>) {
     };
     match &step.kind {
         StepKind::Ship { blobs, .. } => {
-            host.blobs
-                .extend(blobs.iter().map(|blob| blob.digest.clone()));
+            for blob in blobs {
+                if let Some(from) = &blob.from
+                    && !has(moment.settled, from, &blob.digest)
+                {
+                    let blob = blob.digest.short();
+                    wrong.push(format!(
+                        "blob {blob} is not on `{from}`, which passes it on"
+                    ));
+                }
+                host.blobs.insert(blob.digest.clone());
+                host.cache.insert(blob.digest.clone());
+            }
         }
         StepKind::Load { image } => {
             for blob in image.blobs() {
@@ -253,6 +266,12 @@ fn one(moment: &Moment<'_>, fleet: &mut Fleet, wrong: &mut Vec<String>) {
             networks, volumes, ..
         } => prune(moment, networks, volumes, wrong),
     }
+}
+
+fn has(fleet: &Fleet, host: &HostName, blob: &Digest) -> bool {
+    fleet
+        .get(host)
+        .is_some_and(|host| host.cache.contains(blob))
 }
 
 fn prepare(

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::docker::Node;
+use crate::docker::{Node, Nodes};
 use crate::event::Events;
 use crate::image::Store;
 use crate::model::{Context, ProjectState};
@@ -14,6 +14,8 @@ use crate::state::Lease;
 pub struct Scene {
     /// Where.
     pub context: Context,
+    /// The hosts that were reached.
+    pub nodes: Nodes,
     /// What is carried out.
     pub plan: Arc<Plan>,
     /// This machine's blobs.

@@ -7,7 +7,7 @@ use mlua::{FromLua, Lua, UserData, UserDataMethods, Value};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
-use crate::image::{self, Keep};
+use crate::image::{self, Keep, Shipping};
 use crate::model::{Image, ReleaseId};
 use crate::plan::BlobShipment;
 use crate::script::act::{Stage, outside};
@@ -66,18 +66,22 @@ impl UserData for ScriptBlobs {
 }
 
 async fn ship(here: &Stage, blobs: &[BlobShipment], whole: u64) -> Result<()> {
-    let (_, scene) = here.scene()?;
-    let cache = &scene.context.artifacts.remote_cache_dir;
-    let (store, events) = (&scene.store, &here.events);
-    held(image::ship(&here.node, cache, blobs, whole, store, events)).await?;
+    held(shipping(here)?.ship(&here.node, blobs, whole)).await?;
     Ok(())
 }
 
 async fn load(here: &Stage, image: &Image) -> Result<()> {
+    held(shipping(here)?.bring(&here.node, image)).await
+}
+
+fn shipping(here: &Stage) -> Result<Shipping<'_>> {
     let (_, scene) = here.scene()?;
-    let cache = &scene.context.artifacts.remote_cache_dir;
-    let (store, events) = (&scene.store, &here.events);
-    held(image::bring(&here.node, cache, image, store, events)).await
+    Ok(Shipping {
+        context: &scene.context,
+        nodes: &scene.nodes,
+        store: &scene.store,
+        events: &here.events,
+    })
 }
 
 /// Records which blobs the release needs on this host: those of services that have replicas here.

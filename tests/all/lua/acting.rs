@@ -79,6 +79,7 @@ impl Bench {
                 }))
                 .unwrap(),
             },
+            nodes: Nodes::default(),
             plan: Arc::new(plan()),
             store: Store::at(store.path()).unwrap(),
             lease: None,

@@ -49,6 +49,7 @@ stories! {
     down
     down_neighbours
     driver_files
+    fanout
     far_dependencies
     files
     files_local

@@ -107,13 +107,15 @@ fn round() -> impl Strategy<Value = Round> {
         prop::bool::weighted(0.1),
         any::<bool>(),
         prop::bool::weighted(0.2),
+        any::<bool>(),
         prop::option::weighted(0.15, prop::sample::subsequence(HOSTS.to_vec(), 1..=2)),
     )
         .prop_map(
-            |(force_recreate, remove_orphans, move_volumes, hosts)| PlanOptions {
+            |(force_recreate, remove_orphans, move_volumes, fanout, hosts)| PlanOptions {
                 force_recreate,
                 remove_orphans,
                 move_volumes,
+                fanout,
                 hosts: hosts
                     .into_iter()
                     .flatten()

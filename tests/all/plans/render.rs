@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use webpods::model::{Hook, HostName, Route};
-use webpods::plan::{HttpProbe, Plan, ReplicaAction, Step, StepKind};
+use webpods::plan::{BlobShipment, HttpProbe, Plan, ReplicaAction, Step, StepKind};
 
 pub fn render(plan: &Plan) -> String {
     let mut out = String::new();
@@ -132,6 +132,18 @@ fn services(out: &mut String, plan: &Plan) {
     }
 }
 
+/// `, 2 of them from a`, where other hosts pass blobs on.
+fn sources(blobs: &[BlobShipment]) -> String {
+    let mut sources: BTreeMap<&HostName, usize> = BTreeMap::new();
+    for blob in blobs {
+        if let Some(from) = &blob.from {
+            *sources.entry(from).or_default() += 1;
+        }
+    }
+    let text = |(from, count)| format!(", {count} of them from {from}");
+    sources.into_iter().map(text).collect()
+}
+
 fn images(out: &mut String, plan: &Plan) {
     for image in &plan.images {
         for shipment in &image.shipments {
@@ -153,11 +165,12 @@ fn images(out: &mut String, plan: &Plan) {
                 out,
                 0,
                 format!(
-                    "ship {} to {}: {} blobs, {} bytes",
+                    "ship {} to {}: {} blobs, {} bytes{}",
                     image.image.reference,
                     shipment.host,
                     shipment.blobs.len(),
-                    shipment.bytes
+                    shipment.bytes,
+                    sources(&shipment.blobs)
                 ),
             );
         }
@@ -196,7 +209,12 @@ fn text(step: &Step) -> String {
     match &step.kind {
         StepKind::Ship { blobs, images } => {
             let names: Vec<&str> = images.iter().map(|i| i.reference.as_str()).collect();
-            format!("ship {} blobs for {}", blobs.len(), names.join(", "))
+            format!(
+                "ship {} blobs for {}{}",
+                blobs.len(),
+                names.join(", "),
+                sources(blobs)
+            )
         }
         StepKind::Load { image } if image.pull.is_some() => format!("pull {}", image.reference),
         StepKind::Load { image } => format!("load {}", image.reference),

@@ -50,6 +50,8 @@ pub struct ContextSpec {
     pub tls: Tls,
     pub ports: (u16, u16),
     pub retain: usize,
+    pub fanout: bool,
+    pub fanout_by: Option<String>,
 }
 
 impl Default for ContextSpec {
@@ -63,6 +65,8 @@ impl Default for ContextSpec {
             tls: Tls::Off,
             ports: (20_000, 31_999),
             retain: 5,
+            fanout: false,
+            fanout_by: None,
         }
     }
 }
@@ -201,6 +205,7 @@ pub struct UpSpec {
     pub force_recreate: bool,
     pub remove_orphans: bool,
     pub move_volumes: bool,
+    pub fanout: bool,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -223,6 +228,7 @@ impl UpSpec {
             force_recreate: self.force_recreate,
             remove_orphans: self.remove_orphans,
             move_volumes: self.move_volumes,
+            fanout: self.fanout,
         }
     }
 }
@@ -285,6 +291,8 @@ impl World {
             },
             artifacts: Artifacts {
                 retain_releases: spec.retain,
+                fanout: spec.fanout,
+                fanout_by: spec.fanout_by.clone(),
                 ..Artifacts::default()
             },
             ports: Ports {

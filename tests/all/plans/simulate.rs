@@ -31,6 +31,18 @@ fn carry_out(observed: &mut Observed, plan: &Plan, step: &Step) -> Result<(), St
     {
         observed.state = None;
     }
+    if let StepKind::Ship { blobs, .. } = &step.kind {
+        for blob in blobs {
+            let Some(from) = &blob.from else { continue };
+            let source = observed.hosts.get(from).ok_or("unknown source")?;
+            if *from == step.host || !source.blobs.contains(&blob.digest) {
+                return Err(format!(
+                    "{from} cannot pass blob {} on",
+                    blob.digest.short()
+                ));
+            }
+        }
+    }
     let host = observed.hosts.get_mut(&step.host).ok_or("unknown host")?;
     match &step.kind {
         StepKind::Ship { blobs, .. } => {

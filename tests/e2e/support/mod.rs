@@ -1,6 +1,7 @@
 //! What a journey is made of: a lab, a project of its own on it, the program, requests and
 //! patience.
 
+mod agent;
 mod buildx;
 mod bytes;
 mod http;
@@ -11,6 +12,7 @@ pub mod registry;
 mod wait;
 mod webpods;
 
+pub use agent::Agent;
 pub use buildx::with_buildx;
 pub use bytes::{noise, sent};
 pub use http::{Answer, get};
