@@ -1,6 +1,6 @@
 //! Short forms to long forms, after a document passed the schema.
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::{Checked, Problem, fail};
 use super::mount;
 use super::node::{Entry, List, Map, Node, Value};
 use super::path::Path;
@@ -12,6 +12,12 @@ use super::source::Span;
 pub fn run(document: &mut Node, templates: bool) -> Checked<()> {
     let mut problems = Vec::new();
     visit(document, &Path::ROOT, templates, &mut problems);
+    all_right(problems)
+}
+
+type Faults = Vec<Problem>;
+
+fn all_right(problems: Faults) -> Checked<()> {
     if problems.is_empty() {
         Ok(())
     } else {
@@ -19,17 +25,17 @@ pub fn run(document: &mut Node, templates: bool) -> Checked<()> {
     }
 }
 
-type Faults = Vec<Problem>;
-
 fn visit(node: &mut Node, path: &Path<'_>, templates: bool, problems: &mut Faults) {
     let result = path.with(|keys| rewrite(node, keys));
     // Compose keeps what does not parse when it may hold a variable, but for limits.
     let kept = templates && !path.with(|keys| matches!(keys, [.., "ulimits", _]));
-    if let Err(mut problem) = result
+    if let Err(found) = result
         && !kept
     {
-        problem.message = format!("{path}: {}", problem.message);
-        problems.push(problem);
+        problems.extend(found.into_iter().map(|mut problem| {
+            problem.message = format!("{path}: {}", problem.message);
+            problem
+        }));
     }
     match &mut node.value {
         Value::Map(map) => {
@@ -46,7 +52,7 @@ fn visit(node: &mut Node, path: &Path<'_>, templates: bool, problems: &mut Fault
     }
 }
 
-fn rewrite(node: &mut Node, path: &[&str]) -> Result<(), Problem> {
+fn rewrite(node: &mut Node, path: &[&str]) -> Checked<()> {
     match path {
         ["volumes" | "networks" | "secrets" | "configs", _] => external(node)?,
         ["services", _, rest @ ..] => match rest {
@@ -88,34 +94,37 @@ fn listed(node: &mut Node) {
 }
 
 /// `[k=v]` as `{k: v}`.
-fn contexts(node: &mut Node) -> Result<(), Problem> {
+fn contexts(node: &mut Node) -> Checked<()> {
     if let Value::Map(map) = &node.value {
-        return match map.values().find(|entry| entry.node.as_str().is_none()) {
-            Some(entry) => {
-                let message = format!("a context is a string, not {}", entry.node.kind());
-                Err(Problem::new(entry.node.at, message))
-            }
-            None => Ok(()),
-        };
+        let other = map.values().filter(|entry| entry.node.as_str().is_none());
+        let wrong = other.map(|entry| {
+            let message = format!("a context is a string, not {}", entry.node.kind());
+            Problem::new(entry.node.at, message)
+        });
+        return all_right(wrong.collect());
     }
     let Value::List(items) = &node.value else {
         return Ok(());
     };
     let mut map = Map::new();
+    let mut problems = Vec::new();
     for item in items {
         let at = item.at;
-        let Some((key, value)) = item.as_str().and_then(|text| text.split_once('=')) else {
-            let text = item.as_str().unwrap_or_default();
-            return Err(Problem::new(at, format!("{text:?} is not `name=context`")));
-        };
-        map.insert(key.to_owned(), entry(at, Node::string(value, at)));
+        let text = item.as_str().unwrap_or_default();
+        match text.split_once('=') {
+            Some((key, value)) => {
+                map.insert(key.to_owned(), entry(at, Node::string(value, at)));
+            }
+            None => problems.push(Problem::new(at, format!("{text:?} is not `name=context`"))),
+        }
     }
+    all_right(problems)?;
     node.value = Value::Map(map);
     Ok(())
 }
 
 /// `[default, id=path]` as `{default: , id: path}`.
-fn ssh(node: &mut Node) -> Result<(), Problem> {
+fn ssh(node: &mut Node) -> Checked<()> {
     let Value::List(items) = &node.value else {
         return Ok(());
     };
@@ -130,7 +139,7 @@ fn ssh(node: &mut Node) -> Result<(), Problem> {
             }
             None => {
                 let message = format!("{text:?} is neither `default` nor `id=path`");
-                return Err(Problem::new(at, message));
+                return fail(at, message);
             }
         };
     }
@@ -139,12 +148,12 @@ fn ssh(node: &mut Node) -> Result<(), Problem> {
 }
 
 /// A limit is a number or a pair of them.
-fn ulimit(node: &Node) -> Result<(), Problem> {
+fn ulimit(node: &Node) -> Checked<()> {
     match &node.value {
         Value::Int(_) | Value::Map(_) => Ok(()),
         _ => {
             let message = format!("a limit is a whole number, not {}", node.kind());
-            Err(Problem::new(node.at, message))
+            fail(node.at, message)
         }
     }
 }
@@ -212,11 +221,11 @@ fn gpus(node: &mut Node) {
     }
 }
 
-fn volume(node: &mut Node) -> Result<(), Problem> {
+fn volume(node: &mut Node) -> Checked<()> {
     let at = node.at;
     if let Value::Str(spec) = &node.value {
         let short = spec.len() <= 2;
-        let mount = mount::parse(spec).map_err(|message| Problem::new(at, message))?;
+        let mount = mount::parse(spec).or_else(|message| fail(at, message))?;
         node.value = Value::Map(long_volume(&mount, short, at));
     }
     Ok(())
@@ -278,11 +287,12 @@ fn device(node: &mut Node) {
     ]));
 }
 
-fn port_list(node: &mut Node) -> Result<(), Problem> {
+fn port_list(node: &mut Node) -> Checked<()> {
     let Value::List(items) = &node.value else {
         return Ok(());
     };
     let mut long = List::with_capacity(items.len());
+    let mut problems = Vec::new();
     for item in items {
         let at = item.at;
         let spec = match &item.value {
@@ -293,7 +303,8 @@ fn port_list(node: &mut Node) -> Result<(), Problem> {
                 if let Some(ip) = ip
                     && ip.parse::<std::net::IpAddr>().is_err()
                 {
-                    return Err(Problem::new(at, format!("{ip:?} is not an address")));
+                    problems.push(Problem::new(at, format!("{ip:?} is not an address")));
+                    continue;
                 }
                 let mut item = item.clone();
                 for (key, value) in [("protocol", "tcp"), ("mode", "ingress")] {
@@ -305,15 +316,19 @@ fn port_list(node: &mut Node) -> Result<(), Problem> {
                 continue;
             }
             _ => {
-                return Err(Problem::new(
+                problems.push(Problem::new(
                     at,
                     format!("a port cannot be {}", item.kind()),
                 ));
+                continue;
             }
         };
-        let ports = ports::parse(&spec).map_err(|message| Problem::new(at, message))?;
-        long.extend(ports.iter().map(|port| long_port(port, at)));
+        match ports::parse(&spec) {
+            Ok(ports) => long.extend(ports.iter().map(|port| long_port(port, at))),
+            Err(message) => problems.push(Problem::new(at, message)),
+        }
     }
+    all_right(problems)?;
     node.value = Value::List(long);
     Ok(())
 }
@@ -336,7 +351,7 @@ fn long_port(port: &ports::Port, at: Span) -> Node {
 }
 
 /// `external: {name: x}`, the old way, as `external: true` and `name: x`.
-fn external(node: &mut Node) -> Result<(), Problem> {
+fn external(node: &mut Node) -> Checked<()> {
     let Some(map) = node.as_map_mut() else {
         return Ok(());
     };
@@ -353,7 +368,9 @@ fn external(node: &mut Node) -> Result<(), Problem> {
         if let Some(other) = map.get("name") {
             if other.node != name {
                 let message = "`name` and `external.name` differ; use only `name`";
-                return Err(Problem::new(at, message).also(other.node.at, "the other name"));
+                return Err(vec![
+                    Problem::new(at, message).also(other.node.at, "the other name"),
+                ]);
             }
         } else {
             map.insert("name".to_owned(), Entry::made(name));

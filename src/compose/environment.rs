@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::{Checked, Problem, fail};
 use super::dotenv;
 use super::node::{Entry, Map, Node, Value};
 
@@ -175,13 +175,14 @@ pub fn label_files(model: &mut Node, folder: &Path) -> Checked<()> {
     each(model, |service| read_label_files(service, folder))
 }
 
-fn each(model: &mut Node, mut read: impl FnMut(&mut Node) -> Result<(), Problem>) -> Checked<()> {
+fn each(model: &mut Node, mut read: impl FnMut(&mut Node) -> Checked<()>) -> Checked<()> {
     let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
         return Ok(());
     };
     let services = services.values_mut();
     let problems: Vec<Problem> = services
         .filter_map(|service| read(&mut service.node).err())
+        .flatten()
         .collect();
     if problems.is_empty() {
         Ok(())
@@ -190,7 +191,47 @@ fn each(model: &mut Node, mut read: impl FnMut(&mut Node) -> Result<(), Problem>
     }
 }
 
-fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Result<(), Problem> {
+/// The variables of one entry of `env_file:`, which sees those `earlier` ones set.
+fn read_env_file(
+    file: &Node,
+    folder: &Path,
+    earlier: &mut Variables,
+    lookup: &dyn Fn(&str) -> Option<String>,
+) -> Result<Variables, Problem> {
+    let Some(path) = file.get("path").and_then(Node::as_str) else {
+        return Ok(Variables::new());
+    };
+    let required = file.get("required");
+    if let Some(required) = required.filter(|required| truth(required).is_none()) {
+        let message = format!("env file `{path}`: `required` must be a boolean");
+        return Err(Problem::new(required.at, message));
+    }
+    let place = folder.join(path);
+    if !place.exists() {
+        if required.and_then(truth) == Some(false) {
+            return Ok(Variables::new());
+        }
+        let message = format!("env file `{path}` does not exist");
+        return Err(Problem::new(file.at, message).hint("create it, or write `required: false`"));
+    }
+    let text = regular(&place)
+        .and_then(|()| text(&place))
+        .map_err(|message| Problem::new(file.at, message))?;
+    let found = match file.get("format").and_then(Node::as_str) {
+        None | Some("") => dotenv::parse(&text, std::mem::take(earlier), lookup),
+        Some("raw") => dotenv::parse_raw(&text, std::mem::take(earlier), lookup),
+        Some(other) => {
+            let message =
+                format!("env file `{path}`: unknown format `{other}`; only `raw` is known");
+            return Err(Problem::new(file.at, message));
+        }
+    };
+    found.map_err(|(line, message)| {
+        Problem::new(file.at, format!("env file `{path}` line {line}: {message}"))
+    })
+}
+
+fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Checked<()> {
     let Some(map) = service.as_map_mut() else {
         return Ok(());
     };
@@ -202,32 +243,8 @@ fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Res
     resolve(&mut own, project, true);
     let own = mapping(own);
     let mut read: Variables = Variables::new();
+    let mut problems = Vec::new();
     for file in files.as_ref().and_then(Node::as_list).unwrap_or_default() {
-        let Some(path) = file.get("path").and_then(Node::as_str) else {
-            continue;
-        };
-        if let Some(required) = file.get("required")
-            && truth(required).is_none()
-        {
-            let message = format!("env file `{path}`: `required` must be a boolean");
-            return Err(Problem::new(required.at, message));
-        }
-        let place = folder.join(path);
-        if !place.exists() {
-            if file
-                .get("required")
-                .is_none_or(|node| truth(node) != Some(false))
-            {
-                return Err(
-                    Problem::new(file.at, format!("env file `{path}` does not exist"))
-                        .hint("create it, or write `required: false`"),
-                );
-            }
-            continue;
-        }
-        let text = regular(&place)
-            .and_then(|()| text(&place))
-            .map_err(|message| Problem::new(file.at, message))?;
         // The project's variables win, then the service's own.
         let lookup = |name: &str| {
             project
@@ -235,19 +252,13 @@ fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Res
                 .cloned()
                 .or_else(|| own.get(name).and_then(|entry| entry.node.scalar_text()))
         };
-        let found = match file.get("format").and_then(Node::as_str) {
-            None | Some("") => dotenv::parse(&text, std::mem::take(&mut read), &lookup),
-            Some("raw") => dotenv::parse_raw(&text, std::mem::take(&mut read), &lookup),
-            Some(other) => {
-                let message =
-                    format!("env file `{path}`: unknown format `{other}`; only `raw` is known");
-                return Err(Problem::new(file.at, message));
-            }
-        };
-        let found = found.map_err(|(line, message)| {
-            Problem::new(file.at, format!("env file `{path}` line {line}: {message}"))
-        })?;
-        read.extend(found);
+        match read_env_file(file, folder, &mut read, &lookup) {
+            Ok(found) => read.extend(found),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
     }
     let at = files.map_or(super::source::Span::NOWHERE, |node| node.at);
     let mut all = Map::new();
@@ -278,7 +289,7 @@ pub fn truth(node: &Node) -> Option<bool> {
     }
 }
 
-fn read_label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
+fn read_label_files(service: &mut Node, folder: &Path) -> Checked<()> {
     let Some(map) = service.as_map_mut() else {
         return Ok(());
     };
@@ -297,10 +308,10 @@ fn read_label_files(service: &mut Node, folder: &Path) -> Result<(), Problem> {
         let place = folder.join(path);
         let text = regular(&place)
             .and_then(|()| text(&place))
-            .map_err(|message| Problem::new(file.at, message))?;
+            .or_else(|message| fail(file.at, message))?;
         let found =
-            dotenv::parse(&text, Variables::new(), &earlier).map_err(|(line, message)| {
-                Problem::new(
+            dotenv::parse(&text, Variables::new(), &earlier).or_else(|(line, message)| {
+                fail(
                     file.at,
                     format!("label file `{path}` line {line}: {message}"),
                 )

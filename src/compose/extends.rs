@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Checked, Problem, SHOWN, fail};
+use super::diagnose::{Checked, Problem, fail};
+use super::explain::SHOWN;
 use super::loader::{Loader, Scope};
 use super::node::{Map, Node, Text, Value};
 use super::paths;
@@ -96,7 +97,9 @@ impl Loader {
         for resets in &resets {
             resets.apply_to_service(name, &mut base);
         }
-        let mut merged = merge::services(base, over)?;
+        let mut clashes = Vec::new();
+        let mut merged = merge::services(name, base, over, &mut clashes);
+        self.problems.add(clashes);
         self.extended += budget::weight(&merged);
         if self.extended > budget::MOST_VALUES {
             let most = budget::MOST_VALUES;
@@ -161,14 +164,13 @@ impl Loader {
             return fail(other.at, message);
         }
         let folder = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let (mut model, resets) = self.base_file(&path, file.scope).map_err(|mut problems| {
-            for problem in &mut problems {
-                if problem.at == Span::NOWHERE {
-                    problem.at = other.at;
-                }
-            }
-            problems
-        })?;
+        let placed = |problem: Problem| problem.placed(other.at);
+        let before = self.sources.count();
+        let read = self.base_file(&path, file.scope);
+        let how = format!("extended by service `{}`", name.escape_debug());
+        self.brings(before, other.at, &how);
+        let (mut model, resets) =
+            read.map_err(|problems| problems.into_iter().map(placed).collect::<Vec<_>>())?;
         // Relative to the file that extends, so that they can be kept as written there.
         let from = paths::relative(file.scope.folder, &folder);
         paths::resolve(&mut model, &self.base(&from));

@@ -29,14 +29,32 @@ impl Loader {
             return Ok(());
         };
         let Value::List(items) = include.value else {
-            let message = format!("include: must be a list, not {}", Node::kind(&include));
-            return fail(include.at, message);
+            let message = format!(
+                "include: must be a list, not {}; write `include: [file.yml]`",
+                Node::kind(&include)
+            );
+            let problem = Problem::new(include.at, message);
+            self.problems.add(vec![problem]);
+            self.problems.incomplete = true;
+            return Ok(());
         };
         let mut included = scope.included.to_vec();
         included.push(path.to_owned());
         for item in &items {
-            if let Some(imported) = self.included(item, scope, &included)? {
-                import(document, imported, item.at)?;
+            // One circle is enough: following every way through it would take for ever.
+            if self.circle {
+                break;
+            }
+            match self.included(item, scope, &included) {
+                Ok(Some(imported)) => {
+                    let imported = import(document, imported, item.at);
+                    self.problems.note(imported);
+                }
+                Ok(None) => {}
+                Err(problems) => {
+                    self.problems.add(problems);
+                    self.problems.incomplete = true;
+                }
             }
         }
         Ok(())
@@ -86,6 +104,7 @@ impl Loader {
                     )
                 })
                 .collect();
+            self.circle = true;
             let message = format!(
                 "files include each other in a circle: {}",
                 chain.join(" → ")
@@ -114,14 +133,12 @@ impl Loader {
         {
             return fail(at, message);
         }
-        let mut model = self.model(&files, scope).map_err(|mut problems| {
-            for problem in &mut problems {
-                if problem.at == Span::NOWHERE {
-                    problem.at = at;
-                }
-            }
-            problems
-        })?;
+        let before = self.sources.count();
+        let model = self.model(&files, scope);
+        self.brings(before, at, "included");
+        let placed = |problem: Problem| problem.placed(at);
+        let mut model =
+            model.map_err(|problems| problems.into_iter().map(placed).collect::<Vec<_>>())?;
         environment::resolve_bare(&mut model, &environment);
         environment::fill_configs(&mut model, &environment);
         Ok(Some(model))

@@ -1,9 +1,10 @@
 //! Replaces variables in every string of a document, then casts by path.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use super::cast;
-use super::diagnose::{Checked, Problem};
+use super::diagnose::{Checked, Problem, tell};
 use super::node::{Node, Value};
 use super::path::Path;
 use super::template::{self, Fault, Variable};
@@ -61,10 +62,7 @@ impl Pass<'_> {
             Value::Str(text) => match self.string(text, path) {
                 Ok(Some(value)) => node.value = value,
                 Ok(None) => {}
-                Err(mut problem) => {
-                    problem.at = node.at;
-                    self.problems.push(problem);
-                }
+                Err(problem) => tell(self.problems, problem.placed(node.at)),
             },
             _ => {}
         }
@@ -82,20 +80,8 @@ impl Pass<'_> {
                 format!("variable `{name}` is not set: an empty string is used"),
             );
         };
-        let text =
-            template::substitute(text, self.lookup, &mut unset).map_err(|fault| match fault {
-                Fault::Malformed => {
-                    Problem::nowhere(format!("{path}: a `${{` here holds no variable"))
-                        .hint("write `$$` for a `$`, and `${NAME}` for a variable")
-                }
-                Fault::Required { name, message } => {
-                    let colon = if message.is_empty() { "" } else { ": " };
-                    Problem::nowhere(format!(
-                        "{path}: variable `{name}` is required and missing{colon}{message}"
-                    ))
-                    .hint(format!("set `{name}` in the environment or in an env file"))
-                }
-            })?;
+        let text = template::substitute(text, self.lookup, &mut unset)
+            .map_err(|fault| problem(path, &fault))?;
         let Some(cast) = cast else {
             return Ok(Some(Value::Str(text.into())));
         };
@@ -105,6 +91,23 @@ impl Pass<'_> {
             warn(self.warnings, format!("{path}: {remark}"));
         }
         Ok(Some(value))
+    }
+}
+
+/// Why the text at `path` could not be interpolated; the place is not known here.
+pub fn problem(path: impl Display, fault: &Fault) -> Problem {
+    match fault {
+        Fault::Malformed => Problem::nowhere(format!(
+            "{path}: what follows this `${{` is no variable, or has no `}}`"
+        ))
+        .hint("write `${NAME}` or `${NAME:-default}` for a variable, and `$$` for a `$`"),
+        Fault::Required { name, message } => {
+            let colon = if message.is_empty() { "" } else { ": " };
+            Problem::nowhere(format!(
+                "{path}: variable `{name}` is required and missing{colon}{message}"
+            ))
+            .hint(format!("set `{name}` in the environment or in an env file"))
+        }
     }
 }
 

@@ -3,16 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Checked, Problem, fail};
+use super::diagnose::{Brought, Checked, Problem, fail};
 use super::node::{Map, Node, Value};
+use super::problems::Problems;
 use super::reset::Resets;
 use super::source::{FileId, Sources, Span};
 use super::{
-    budget, canonical, defaults, interpolate, merge, parse, paths, schema, unique, validate,
+    budget, canonical, defaults, interpolate, merge, parse, paths, repair, schema, unique, validate,
 };
 
 /// Biggest Compose file that is read, in bytes.
 const BIGGEST: u64 = 32 << 20;
+
+/// Misspelt keys below misspelt keys are looked for this often.
+const MOST_REPAIRS: usize = 4;
 
 /// State of one load.
 #[derive(Debug)]
@@ -31,6 +35,13 @@ pub struct Loader {
     pub parsed: HashMap<PathBuf, (FileId, Vec<Option<Node>>)>,
     /// How many values `extends` made, against [`budget::MOST_VALUES`].
     pub extended: usize,
+    /// What is wrong so far. A project with problems is refused in the end, when all passes have
+    /// said what they find.
+    pub problems: Problems,
+    /// Who asked for the files that are not the project's own.
+    pub brought: HashMap<FileId, Brought>,
+    /// Files include each other in a circle.
+    pub circle: bool,
 }
 
 /// A file's documents and the environment and folder they are read with.
@@ -56,7 +67,7 @@ impl Loader {
             model = self.file(path, model, scope)?;
         }
         defaults::run(&mut model);
-        validate::run(&model)?;
+        self.problems.note(validate::run(&model));
         if scope.resolve {
             paths::resolve(&mut model, &self.base(scope.working));
         }
@@ -79,17 +90,19 @@ impl Loader {
             None => self.parse(path)?,
         };
         for document in documents {
-            let Some(mut document) = document else {
-                return fail(Span::new(file, 0, 0), "the document is empty");
+            let Some(mut document) = self.prepare(document, file, scope) else {
+                continue;
             };
-            self.prepare(&mut document, scope)?;
             let resets = Resets::take(&mut document);
-            self.extend_services(&mut document, path, scope, &resets)?;
+            let extended = self.extend_services(&mut document, path, scope, &resets);
+            self.problems.note(extended);
+            if self.extended > budget::MOST_VALUES {
+                return Err(Vec::new());
+            }
             resets.apply(&mut model);
             self.include(&mut document, path, scope)?;
-            model = merge::documents(model, document)?;
-            unique::run(&mut model)?;
-            schema::check(&model)?;
+            model = self.lay(model, document);
+            self.check(&mut model);
             self.forget_version(&mut model);
             self.canonical(&mut model)?;
         }
@@ -103,36 +116,96 @@ impl Loader {
         let mut model = Node::mapping(Map::new(), Span::new(file, 0, 0));
         let mut all = Resets::default();
         for document in documents {
-            let Some(mut document) = document else {
-                return fail(Span::new(file, 0, 0), "the document is empty");
+            let Some(mut document) = self.prepare(document, file, scope) else {
+                continue;
             };
-            self.prepare(&mut document, scope)?;
             all = Resets::take(&mut document);
             all.apply(&mut model);
-            model = merge::documents(model, document)?;
-            unique::run(&mut model)?;
+            model = self.lay(model, document);
             self.canonical(&mut model)?;
         }
         Ok((model, all))
     }
 
-    fn prepare(&mut self, document: &mut Node, scope: Scope<'_>) -> Checked<()> {
-        if document.as_map().is_none() {
-            let message = format!("a Compose file is a mapping, not {}", document.kind());
-            return fail(document.at, message);
+    /// Ends the load when something is wrong.
+    pub fn none_wrong(&self) -> Checked<()> {
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Vec::new())
         }
+    }
+
+    /// Notes who asked for the files that were read since there were `before`.
+    pub fn brings(&mut self, before: usize, at: Span, how: &str) {
+        for file in self.sources.since(before) {
+            let how = || Brought {
+                at,
+                how: how.to_owned(),
+            };
+            self.brought.entry(file).or_insert_with(how);
+        }
+    }
+
+    /// A document with its variables replaced; none when it is no mapping.
+    fn prepare(&mut self, document: Option<Node>, file: FileId, scope: Scope<'_>) -> Option<Node> {
+        let usable = match document {
+            None => fail(
+                Span::new(file, 0, 0),
+                "the document is empty; write `services:`, or remove its `---`",
+            ),
+            Some(document) if document.as_map().is_none() => {
+                let message = format!(
+                    "a Compose file is a mapping with keys like `services:`, not {}",
+                    document.kind()
+                );
+                fail(document.at, message)
+            }
+            Some(document) => Ok(document),
+        };
+        let Some(mut document) = self.problems.note(usable) else {
+            self.problems.incomplete = true;
+            return None;
+        };
         if self.interpolate {
-            interpolate::run(document, scope.environment, &mut self.warnings)?;
+            let replaced = interpolate::run(&mut document, scope.environment, &mut self.warnings);
+            self.problems.note(replaced);
         }
-        Ok(())
+        Some(document)
+    }
+
+    /// `document` laid over `model`.
+    fn lay(&mut self, model: Node, document: Node) -> Node {
+        let mut clashes = Vec::new();
+        let mut model = merge::documents(model, document, &mut clashes);
+        self.problems.add(clashes);
+        self.problems.note(unique::run(&mut model));
+        model
+    }
+
+    /// Checks the shape. Of a misspelt key the value is looked at as that of the key that is meant.
+    fn check(&mut self, model: &mut Node) {
+        for _ in 0..MOST_REPAIRS {
+            let Err(problems) = schema::check(model) else {
+                return;
+            };
+            let meant = |problem: &Problem| problem.meant.map(|key| (problem.at, key));
+            let meant: repair::Meant = problems.iter().filter_map(meant).collect();
+            self.problems.incomplete |= meant.values().any(|key| *key == "include");
+            self.problems.add(problems);
+            if meant.is_empty() || !repair::rename(model, &meant) {
+                return;
+            }
+        }
     }
 
     fn canonical(&mut self, model: &mut Node) -> Checked<()> {
         budget::ports(model)?;
-        canonical::run(model, !self.interpolate)?;
+        self.problems.note(canonical::run(model, !self.interpolate));
         budget::values(model)?;
         drop_empty_dns(model);
-        unique::run(model)
+        self.problems.note(unique::run(model));
+        Ok(())
     }
 
     fn forget_version(&mut self, model: &mut Node) {
@@ -187,9 +260,13 @@ impl Loader {
         let Some(source) = self.sources.get(file) else {
             return Ok((file, Vec::new()));
         };
-        let documents = parse::documents(source, file)?;
+        let (documents, problems) = parse::documents(source, file)?;
+        self.problems.add(problems);
         if documents.is_empty() {
-            return fail(Span::new(file, 0, 0), "the file is empty");
+            return fail(
+                Span::new(file, 0, 0),
+                "the file is empty; a Compose file has at least `services:`",
+            );
         }
         Ok((file, documents))
     }

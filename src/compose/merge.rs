@@ -1,30 +1,32 @@
 //! Lays one document over another by Compose's rules: mappings key by key, lists appended, and
 //! about thirty paths with rules of their own.
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::Problem;
 use super::node::{Entry, List, Map, Node, Value};
 use super::path::Path;
 
-/// `over` laid over `base`.
-pub fn documents(base: Node, over: Node) -> Checked<Node> {
-    merge(base, over, &Path::ROOT)
+type Faults = Vec<Problem>;
+
+/// `over` laid over `base`; where the two clash, `problems` say so and `over` stands.
+pub fn documents(base: Node, over: Node, problems: &mut Faults) -> Node {
+    merge(base, over, &Path::ROOT, problems)
 }
 
-/// A service laid over the one it extends.
-pub fn services(base: Node, over: Node) -> Checked<Node> {
+/// The service `name` laid over the one it extends.
+pub fn services(name: &str, base: Node, over: Node, problems: &mut Faults) -> Node {
     let services = Path::ROOT.key("services");
-    merge(base, over, &services.key("x"))
+    merge(base, over, &services.key(name), problems)
 }
 
-fn merge(base: Node, over: Node, path: &Path<'_>) -> Checked<Node> {
+fn merge(base: Node, over: Node, path: &Path<'_>, problems: &mut Faults) -> Node {
     // A key without a value leaves what is there.
     if over.is_null() && !base.is_null() && !path.with(replaces) {
-        return Ok(base);
+        return base;
     }
     match path.with(rule) {
-        Rule::Default => by_kind(base, over, path),
-        Rule::Replace => Ok(over),
-        Rule::Append => Ok(append(sequence(base), sequence(over))),
+        Rule::Default => by_kind(base, over, path, problems),
+        Rule::Replace => over,
+        Rule::Append => append(sequence(base), sequence(over)),
         Rule::Hosts => {
             let base = sequence(base);
             let over = sequence(over);
@@ -35,9 +37,9 @@ fn merge(base: Node, over: Node, path: &Path<'_>) -> Checked<Node> {
                 .filter(|item| !kept.contains(item))
                 .collect();
             let at = over.at;
-            Ok(append(base, Node::new(Value::List(new), at)))
+            append(base, Node::new(Value::List(new), at))
         }
-        Rule::Build => by_kind(long_build(base), long_build(over), path),
+        Rule::Build => by_kind(long_build(base), long_build(over), path, problems),
         Rule::DependsOn => {
             let entry = |at| {
                 Node::mapping(
@@ -54,20 +56,25 @@ fn merge(base: Node, over: Node, path: &Path<'_>) -> Checked<Node> {
                     at,
                 )
             };
-            by_kind(mapping(base, &entry), mapping(over, &entry), path)
+            by_kind(mapping(base, &entry), mapping(over, &entry), path, problems)
         }
         Rule::Names => {
             let nothing = |at| Node::new(Value::Null, at);
-            by_kind(mapping(base, &nothing), mapping(over, &nothing), path)
+            by_kind(
+                mapping(base, &nothing),
+                mapping(over, &nothing),
+                path,
+                problems,
+            )
         }
         Rule::Logging => {
             let driver = |node: &Node| node.get("driver").cloned();
             match (driver(&base), driver(&over)) {
-                (Some(a), Some(b)) if a != b => Ok(over),
-                _ => by_kind(base, over, path),
+                (Some(a), Some(b)) if a != b => over,
+                _ => by_kind(base, over, path, problems),
             }
         }
-        Rule::Subnets => subnets(base, &over, path),
+        Rule::Subnets => subnets(base, &over, path, problems),
     }
 }
 
@@ -122,50 +129,37 @@ fn replaces(path: &[&str]) -> bool {
     matches!(rule(path), Rule::Replace)
 }
 
-fn by_kind(base: Node, over: Node, path: &Path<'_>) -> Checked<Node> {
+fn by_kind(base: Node, over: Node, path: &Path<'_>, problems: &mut Faults) -> Node {
     let (base_at, over_at) = (base.at, over.at);
-    let clash = |what: &str, other: &str| {
-        let message = format!("{path}: {other} cannot be laid over {what}");
-        Err(vec![
-            Problem::new(over_at, message).also(base_at, "merged with this"),
-        ])
-    };
     let kinds = (base.kind(), over.kind());
-    match (base.value, over.value) {
-        (Value::Map(base), Value::Map(over)) => Ok(Node::mapping(maps(base, over, path)?, over_at)),
+    let value = match (base.value, over.value) {
+        (Value::Map(base), Value::Map(over)) => Value::Map(maps(base, over, path, problems)),
         (Value::List(mut base), Value::List(over)) => {
             base.extend(over);
-            Ok(Node::new(Value::List(base), over_at))
+            Value::List(base)
         }
-        (Value::Map(_) | Value::List(_), _) => clash(kinds.0, kinds.1),
-        (_, value) => Ok(Node {
-            value,
-            ..Node::new(Value::Null, over_at)
-        }),
-    }
+        (Value::Map(_) | Value::List(_), value) => {
+            let (what, other) = kinds;
+            let message = format!("{path}: {other} cannot be laid over {what}");
+            problems.push(Problem::new(over_at, message).also(base_at, "merged with this"));
+            value
+        }
+        (_, value) => value,
+    };
+    Node::new(value, over_at)
 }
 
-fn maps(mut base: Map, over: Map, path: &Path<'_>) -> Checked<Map> {
-    let mut problems = Vec::new();
+fn maps(mut base: Map, over: Map, path: &Path<'_>, problems: &mut Faults) -> Map {
     for (key, entry) in over {
         let Some(slot) = base.get_mut(&key) else {
             base.insert(key, entry);
             continue;
         };
         let old = std::mem::replace(&mut slot.node, Node::new(Value::Null, entry.key_at));
-        match merge(old, entry.node, &path.key(&key)) {
-            Ok(node) => {
-                slot.node = node;
-                slot.key_at = entry.key_at;
-            }
-            Err(mut more) => problems.append(&mut more),
-        }
+        slot.node = merge(old, entry.node, &path.key(&key), problems);
+        slot.key_at = entry.key_at;
     }
-    if problems.is_empty() {
-        Ok(base)
-    } else {
-        Err(problems)
-    }
+    base
 }
 
 fn append(base: Node, over: Node) -> Node {
@@ -246,11 +240,12 @@ fn long_build(node: Node) -> Node {
 }
 
 /// Address pools by subnet. As Compose does it: a pool that the override does not name is lost.
-fn subnets(base: Node, over: &Node, path: &Path<'_>) -> Checked<Node> {
-    let at = over.at;
+fn subnets(base: Node, over: &Node, path: &Path<'_>, problems: &mut Faults) -> Node {
+    let (at, base_at) = (over.at, base.at);
     let (Value::List(base), Some(overs)) = (base.value, over.as_list()) else {
         let message = format!("{path}: must be a list");
-        return Err(vec![Problem::new(at, message)]);
+        problems.push(Problem::new(at, message).also(base_at, "merged with this"));
+        return over.clone();
     };
     let subnet = |node: &Node| node.get("subnet").cloned();
     let mut merged = List::new();
@@ -265,7 +260,7 @@ fn subnets(base: Node, over: &Node, path: &Path<'_>) -> Checked<Node> {
                 merged.push(over.clone());
                 continue;
             }
-            original = by_kind(original, over.clone(), path)?;
+            original = by_kind(original, over.clone(), path, problems);
             if let Some(index) = own {
                 merged[index] = original.clone();
             }
@@ -278,5 +273,5 @@ fn subnets(base: Node, over: &Node, path: &Path<'_>) -> Checked<Node> {
             own = Some(index);
         }
     }
-    Ok(Node::new(Value::List(merged), at))
+    Node::new(Value::List(merged), at)
 }

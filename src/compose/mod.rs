@@ -19,6 +19,7 @@ mod discover;
 mod dotenv;
 mod environment;
 mod escapes;
+mod explain;
 mod extends;
 mod hash;
 mod images;
@@ -31,17 +32,21 @@ mod mount;
 mod name;
 mod node;
 mod normalize;
+mod origin;
 mod parse;
 mod path;
 mod paths;
 mod ports;
 mod print;
+mod problems;
 mod profiles;
 mod render;
+mod repair;
 mod reset;
 mod scalar;
 mod schema;
 mod shell;
+mod snippet;
 mod source;
 mod template;
 mod typed;
@@ -66,6 +71,7 @@ use crate::model::Project;
 use diagnose::Problem;
 use loader::{Loader, Scope};
 use node::{Map, Node};
+use problems::Problems;
 
 /// What to load and how.
 #[derive(Debug, Clone, Default)]
@@ -189,10 +195,17 @@ pub fn load(options: &Options) -> Result<Loaded> {
         interpolate: !options.no_interpolate,
         parsed: std::collections::HashMap::new(),
         extended: 0,
+        problems: problems::Problems::default(),
+        brought: std::collections::HashMap::new(),
+        circle: false,
     };
     let outcome = run(options, &found, &mut environment, &mut loader);
     outcome.map_err(|fault| match fault {
-        Fault::Problems(problems) => diagnose::error(&loader.sources, problems),
+        Fault::Problems(problems) => {
+            loader.problems.add(problems);
+            loader.parsed.clear();
+            explain::error(&loader.sources, &loader.brought, loader.problems.take())
+        }
         Fault::Plain(error) => error,
     })
 }
@@ -214,15 +227,6 @@ impl From<Error> for Fault {
     }
 }
 
-impl From<name::NameFault> for Fault {
-    fn from(fault: name::NameFault) -> Self {
-        match fault {
-            name::NameFault::Written(problem) => Self::Problems(vec![problem]),
-            name::NameFault::Plain(error) => Self::Plain(error),
-        }
-    }
-}
-
 fn run(
     options: &Options,
     found: &discover::Found,
@@ -231,20 +235,37 @@ fn run(
 ) -> Result<Loaded, Fault> {
     let mut written = None;
     for path in &found.files {
-        for document in loader.peek(path)?.iter().flatten() {
-            if let Some(name) = document.get("name") {
-                written = Some(name.clone());
+        match loader.peek(path) {
+            Ok(documents) => {
+                let names = documents.iter().flatten().filter_map(|one| one.get("name"));
+                written = names.last().cloned().or(written);
+            }
+            Err(problems) => {
+                loader.problems.add(problems);
+                loader.problems.incomplete = true;
             }
         }
     }
-    let name = name::resolve(&name::Candidates {
+    // What the others say without the file that cannot be read is not worth telling.
+    if loader.problems.incomplete {
+        return Err(Fault::Problems(Vec::new()));
+    }
+    let named = name::resolve(&name::Candidates {
         given: options.project_name.as_deref(),
         environment,
         written: written.as_ref(),
         default: options.default_project_name.as_deref(),
         folder: &found.folder,
         interpolate: loader.interpolate,
-    })?;
+    });
+    let name = match named {
+        Ok(name) => name,
+        Err(name::NameFault::Written(problem)) => {
+            loader.problems.add(vec![problem]);
+            name::STAND_IN.parse().map_err(|_| Vec::new())?
+        }
+        Err(name::NameFault::Plain(error)) => return Err(Fault::Plain(error)),
+    };
     environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.to_string());
 
     let scope = Scope {
@@ -261,11 +282,12 @@ fn run(
         let entry = node::Entry::made(Node::string(name.as_str(), source::Span::NOWHERE));
         map.insert("name".to_owned(), entry);
     }
-    let profiles = profile_names(&model);
+    let profiles = profiles::names(&model);
     if !options.no_normalize {
         normalize::run(&mut model, name.as_str(), environment);
     }
     if options.no_interpolate {
+        loader.none_wrong()?;
         // Templates are not values: they have neither types nor rules to keep.
         let mut variables = BTreeMap::new();
         interpolate::variables(&model, &mut variables);
@@ -282,8 +304,17 @@ fn run(
         });
     }
     render::set_apart(&mut model);
-    select(options, environment, &found.folder, &mut model)?;
-    render::check(&model)?;
+    select(
+        options,
+        environment,
+        &found.folder,
+        &mut model,
+        &mut loader.problems,
+    );
+    loader.problems.note_types(render::check(&model));
+    if options.model_only {
+        loader.none_wrong()?;
+    }
     let mut warnings = std::mem::take(&mut loader.warnings);
     let fallback = name.clone();
     let project = typed::project(&mut typed::Input {
@@ -294,12 +325,12 @@ fn run(
         tree: &render::others(&model),
         environment,
         warnings: &mut warnings,
-        check_only: options.model_only,
+        check_only: options.model_only || !loader.problems.is_empty(),
     });
     let project = match project {
         Err(problems) if options.model_only => {
             for problem in problems {
-                let place = diagnose::place(&loader.sources, problem.at);
+                let place = explain::place(&loader.sources, problem.at);
                 let place = place.map_or(String::new(), |place| format!("{place}: "));
                 interpolate::warn(&mut warnings, format!("{place}{}", problem.message));
             }
@@ -309,6 +340,7 @@ fn run(
         Ok(_) if options.model_only => typed::empty(fallback, &found.folder),
         other => other?,
     };
+    loader.none_wrong()?;
     Ok(Loaded {
         project,
         model,
@@ -328,65 +360,33 @@ fn select(
     environment: &environment::Variables,
     folder: &std::path::Path,
     model: &mut Node,
-) -> Result<(), Fault> {
-    let active = active_profiles(options, environment);
+    problems: &mut Problems,
+) {
+    let active = profiles::active(&options.profiles, environment);
     let mut disabled = profiles::disable(model, &active);
     if !options.no_consistency {
-        consistency::run(model, &disabled)?;
+        problems.note(consistency::run(model, &disabled, problems));
         consistency::align(model);
     }
     if !options.keep_env_files {
-        environment::env_files(model, environment, folder)?;
+        problems.note(environment::env_files(model, environment, folder));
     }
-    environment::label_files(model, folder)?;
+    problems.note(environment::label_files(model, folder));
     // What takes no part must be right nevertheless.
     let mut rest = Map::new();
     if !options.services.is_empty() {
-        render::check(model)?;
+        problems.note_types(render::check(model));
         profiles::enable(model, &mut disabled, &active, &options.services);
-        environment::env_files(model, environment, folder)?;
-        profiles::select(model, &disabled, &options.services)?;
+        problems.note(environment::env_files(model, environment, folder));
+        problems.note(profiles::select(model, &disabled, &options.services));
     }
     if !options.all_resources {
         rest = profiles::drop_unused(model);
     }
     let disabled = node::Entry::made(Node::mapping(disabled, source::Span::NOWHERE));
     rest.insert("services".to_owned(), disabled);
-    render::check(&Node::mapping(rest, source::Span::NOWHERE))?;
+    problems.note_types(render::check(&Node::mapping(rest, source::Span::NOWHERE)));
     if !options.no_consistency && !options.keep_env_files {
-        consistency::container_names(model)?;
+        problems.note(consistency::container_names(model));
     }
-    Ok(())
-}
-
-fn active_profiles(options: &Options, environment: &BTreeMap<String, String>) -> Vec<String> {
-    if !options.profiles.is_empty() {
-        return options.profiles.clone();
-    }
-    let listed = environment
-        .get("COMPOSE_PROFILES")
-        .map_or("", String::as_str);
-    listed
-        .split(',')
-        .map(str::trim)
-        .filter(|profile| !profile.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-fn profile_names(model: &Node) -> Vec<String> {
-    let empty = Map::new();
-    let services = model
-        .get("services")
-        .and_then(Node::as_map)
-        .unwrap_or(&empty);
-    let mut names: Vec<String> = services
-        .values()
-        .filter_map(|entry| entry.node.get("profiles").and_then(Node::as_list))
-        .flatten()
-        .filter_map(|node| node.as_str().map(str::to_owned))
-        .collect();
-    names.sort();
-    names.dedup();
-    names
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::diagnose::Problem;
 use super::node::Node;
-use super::template::{self, Fault};
+use super::{interpolate, template};
 use crate::error::{Error, Result};
 use crate::model::ProjectName;
 
@@ -40,13 +40,7 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<ProjectName, NameFault> {
         let lookup = |name: &str| candidates.environment.get(name).cloned();
         let text = if candidates.interpolate {
             template::substitute(text, &lookup, &mut |_| {}).map_err(|fault| {
-                let message = match fault {
-                    Fault::Malformed => "name: a `${` here holds no variable".to_owned(),
-                    Fault::Required { name, message } => {
-                        format!("name: variable `{name}` is required and missing: {message}")
-                    }
-                };
-                NameFault::Written(Problem::new(node.at, message))
+                NameFault::Written(interpolate::problem("name", &fault).placed(node.at))
             })?
         } else {
             text.to_owned()
@@ -71,6 +65,9 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<ProjectName, NameFault> {
         )
     })
 }
+
+/// For a project whose `name:` is wrong, to look at the rest of it.
+pub const STAND_IN: &str = "project";
 
 const RULE: &str = "use lowercase letters, digits, `-` and `_`, starting with a letter or digit";
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 
-use super::diagnose::{Checked, Problem, fail};
+use super::diagnose::{Checked, Problem, fail, tell};
 use super::escapes;
 use super::node::{Entry, List, Map, Mark, Node, Text, Value};
 use super::scalar;
@@ -54,8 +54,12 @@ fn forbidden(byte: u8) -> bool {
     byte == 0x7f || (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
 }
 
-/// The documents of a file; an empty one is `None`.
-pub fn documents(source: &Source, file: FileId) -> Checked<Vec<Option<Node>>> {
+/// The documents of a file, of which an empty one is `None`, and what is wrong with them that does
+/// not keep the rest from being read.
+pub type Documents = (Vec<Option<Node>>, Vec<Problem>);
+
+/// Reads the documents of a file.
+pub fn documents(source: &Source, file: FileId) -> Checked<Documents> {
     let mut text = Cow::Borrowed(source.text.as_str());
     let mut stand_in = None;
     // Each turn mends one scalar.
@@ -82,7 +86,7 @@ fn attempt(
     text: &str,
     file: FileId,
     stand_in: Option<char>,
-) -> Result<Vec<Option<Node>>, (usize, Vec<Problem>)> {
+) -> Result<Documents, (usize, Vec<Problem>)> {
     let mut options = Options::default();
     options.set_emit_comments(false);
     options.block_nesting_limit = DEEPEST;
@@ -95,6 +99,7 @@ fn attempt(
         aliased: 0,
         documents: Vec::new(),
         root: None,
+        problems: Vec::new(),
     };
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| {
@@ -115,7 +120,7 @@ fn attempt(
             .event(event, at)
             .map_err(|problems| (usize::MAX, problems))?;
     }
-    Ok(builder.documents)
+    Ok((builder.documents, builder.problems))
 }
 
 struct Builder {
@@ -128,6 +133,8 @@ struct Builder {
     aliased: usize,
     documents: Vec<Option<Node>>,
     root: Option<Node>,
+    /// About keys that are left out.
+    problems: Vec<Problem>,
 }
 
 /// A collection that is being read.
@@ -151,6 +158,8 @@ enum Collection {
 enum Key {
     Plain(Text),
     Merge,
+    /// What cannot be one.
+    Wrong,
 }
 
 impl Builder {
@@ -280,28 +289,34 @@ impl Builder {
             Collection::Map { map, merges, key } => match key.take() {
                 None if merge == Some(true) => {
                     if !merges.is_empty() {
-                        return fail(node.at, "the key `<<` is repeated");
+                        let problem = Problem::new(node.at, "the key `<<` is repeated")
+                            .hint("give one `<<` a list: `<<: [*a, *b]`");
+                        tell(&mut self.problems, problem);
                     }
                     *key = Some((Key::Merge, node.at));
                 }
                 None => {
                     let at = node.at;
                     let kind = node.kind();
-                    let Value::Str(name) = node.value else {
+                    if let Value::Str(name) = node.value {
+                        *key = Some((Key::Plain(name), at));
+                    } else {
                         let message = format!("a key must be a string, not {kind}");
-                        return Err(vec![
-                            Problem::new(at, message).hint("put the key in quotes"),
-                        ]);
-                    };
-                    *key = Some((Key::Plain(name), at));
+                        let problem = Problem::new(at, message).hint("put the key in quotes");
+                        tell(&mut self.problems, problem);
+                        *key = Some((Key::Wrong, at));
+                    }
                 }
                 Some((Key::Merge, _)) => merges.push(node),
+                Some((Key::Wrong, _)) => {}
                 Some((Key::Plain(name), key_at)) => {
                     if let Some(first) = map.get(&name) {
-                        let message = format!("the key `{name}` is repeated");
-                        return Err(vec![
-                            Problem::new(key_at, message).also(first.key_at, "first here"),
-                        ]);
+                        let message = format!("the key `{}` is repeated", name.escape_debug());
+                        let problem = Problem::new(key_at, message)
+                            .also(first.key_at, "first here")
+                            .hint("keep one of them, with what both say");
+                        tell(&mut self.problems, problem);
+                        return Ok(());
                     }
                     map.insert(name, Entry { key_at, node });
                 }

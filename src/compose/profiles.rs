@@ -3,9 +3,39 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::diagnose::{Checked, Problem};
-use super::environment::truth;
+use super::environment::{Variables, truth};
 use super::node::{Entry, Map, Node, Text};
 use super::source::Span;
+
+/// The active profiles: those that were `given`, or what `COMPOSE_PROFILES` lists.
+pub fn active(given: &[String], environment: &Variables) -> Vec<String> {
+    if !given.is_empty() {
+        return given.to_vec();
+    }
+    let listed = environment
+        .get("COMPOSE_PROFILES")
+        .map_or("", String::as_str);
+    listed
+        .split(',')
+        .map(str::trim)
+        .filter(|profile| !profile.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Every profile a service of `model` names, sorted.
+pub fn names(model: &Node) -> Vec<String> {
+    let services = model.get("services").and_then(Node::as_map);
+    let mut names: Vec<String> = services
+        .into_iter()
+        .flatten()
+        .flat_map(|(_, entry)| texts(&entry.node))
+        .map(str::to_owned)
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
 
 /// Takes the services out of `model` whose profiles are not active, and returns them.
 pub fn disable(model: &mut Node, active: &[String]) -> Map {

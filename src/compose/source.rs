@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// A range of bytes in one file. Every value has one or two, so they are as small as can be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Span {
     start: [u8; 4],
     /// Index into [`Sources`]; [`Span::NOWHERE`] has none.
@@ -46,6 +46,13 @@ impl Span {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId(u16);
 
+impl FileId {
+    /// Its place among the files, in the order in which they were read.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
 /// A Compose file's text and names.
 #[derive(Debug)]
 pub struct Source {
@@ -76,6 +83,16 @@ impl Sources {
     /// The file with this id.
     pub fn get(&self, id: FileId) -> Option<&Source> {
         self.0.get(usize::from(id.0))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Those that were read since there were `count`.
+    pub fn since(&self, count: usize) -> impl Iterator<Item = FileId> + use<> {
+        (count..self.0.len()).map(|index| FileId(index.try_into().unwrap_or_default()))
     }
 
     /// Every path, without repetition.

@@ -11,13 +11,16 @@ mod twice;
 use super::diagnose::{Checked, Problem};
 use super::environment::truth;
 use super::node::{Map, Node, Text};
+use super::problems::Problems;
 pub use twice::align;
 
-/// Checks a normalised model; `disabled` services exist but take no part.
-pub fn run(model: &Node, disabled: &Map) -> Checked<()> {
+/// Checks a normalised model; `disabled` services exist but take no part. What is missing only
+/// because of a problem in `earlier` is not told.
+pub fn run(model: &Node, disabled: &Map, earlier: &Problems) -> Checked<()> {
     let mut pass = Pass {
         model,
         disabled,
+        earlier,
         problems: Vec::new(),
     };
     if let Some(services) = model.get("services").and_then(Node::as_map) {
@@ -39,6 +42,7 @@ pub fn container_names(model: &Node) -> Checked<()> {
     let mut pass = Pass {
         model,
         disabled: &Map::new(),
+        earlier: &Problems::default(),
         problems: Vec::new(),
     };
     if let Some(services) = model.get("services").and_then(Node::as_map) {
@@ -54,6 +58,7 @@ pub fn container_names(model: &Node) -> Checked<()> {
 struct Pass<'a> {
     model: &'a Node,
     disabled: &'a Map,
+    earlier: &'a Problems,
     problems: Vec<Problem>,
 }
 
@@ -70,23 +75,23 @@ impl Pass<'_> {
     }
 
     fn unknown(&mut self, at: &Node, service: &str, kind: &str, section: &str, key: &str) {
-        let keys = self.model.get(section).and_then(Node::as_map);
+        let written = self.model.get(section).filter(|node| !node.is_null());
+        let keys = written.and_then(Node::as_map);
+        // A section that is no mapping, or a file that could not be read, may well have it.
+        if self.earlier.incomplete || written.is_some() && keys.is_none() {
+            return;
+        }
         let near = keys
             .and_then(|keys| crate::error::near_miss(key, keys.keys().map(Text::as_str)))
             .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         let key = key.escape_debug();
         let message = format!("services.{service}: there is no {kind} `{key}`{near}");
-        let hint = format!("add `{key}` to the top-level `{section}:`");
+        let hint = format!("add `{key}` to the top-level `{section}:`, or correct the name here");
         self.problems.push(Problem::new(at.at, message).hint(hint));
     }
 
     fn service(&mut self, name: &str, service: &Node) {
-        let text = |key: &str| service.get(key).and_then(Node::as_str);
-        let has_image = text("image").is_some_and(|image| !image.is_empty());
-        if !has_image && service.get("build").is_none() && service.get("provider").is_none() {
-            let message = format!("services.{name}: neither `image` nor `build` says what to run");
-            self.say(service, message);
-        }
+        self.runs_something(name, service);
         if let Some(build) = service.get("build") {
             self.build(name, service, build);
         }
@@ -96,6 +101,23 @@ impl Pass<'_> {
         self.references(name, service);
         self.twice(name, service);
         self.develop(name, service);
+    }
+
+    fn runs_something(&mut self, name: &str, service: &Node) {
+        let image = service.get("image");
+        let has_image = image.is_some_and(|image| image.as_str() != Some(""));
+        // What it extends could not be read, and may have one.
+        let extends = !self.earlier.is_empty() && service.get("extends").is_some();
+        let others = ["build", "provider"];
+        if has_image || extends || others.iter().any(|key| service.get(key).is_some()) {
+            return;
+        }
+        let message = format!("services.{name}: neither `image` nor `build` says what to run");
+        let problem = Problem::new(service.at, message).hint(format!(
+            "add `image: …` or `build: .` to `{name}`; if a file that is laid over this one adds \
+             to a service, the names must be the same"
+        ));
+        self.problems.push(problem);
     }
 
     /// A secret that is not external comes from somewhere.

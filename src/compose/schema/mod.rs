@@ -15,7 +15,7 @@ pub use shape::Shape;
 use shape::{Kind, NAMES, Object};
 pub use top::DOCUMENT;
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::{Checked, Problem, tell};
 use super::node::{Map, Node, Value};
 use super::path::Path;
 use super::source::Span;
@@ -46,17 +46,17 @@ fn visit(node: &Node, shape: &Shape, path: &Path<'_>, problems: &mut Vec<Problem
                 if let Some(near) = near_miss(text, words.iter().copied()) {
                     message = format!("{message}; did you mean `{near}`?");
                 }
-                problems.push(Problem::new(node.at, message));
+                tell(problems, Problem::new(node.at, message));
             }
             None => wrong(node, &[Kind::Str], path, problems),
         },
         Shape::Text(rule, valid) => match node.as_str() {
             Some(text) if valid(text) => {}
             Some(text) => {
-                problems.push(Problem::new(
-                    node.at,
-                    format!("{path}: {text:?} is not {rule}"),
-                ));
+                tell(
+                    problems,
+                    Problem::new(node.at, format!("{path}: {text:?} is not {rule}")),
+                );
             }
             None => wrong(node, &[Kind::Str], path, problems),
         },
@@ -65,7 +65,7 @@ fn visit(node: &Node, shape: &Shape, path: &Path<'_>, problems: &mut Vec<Problem
             Value::Int(value) if (*lowest..=*highest).contains(value) => {}
             Value::Int(_) => {
                 let message = format!("{path}: must be between {lowest} and {highest}");
-                problems.push(Problem::new(node.at, message));
+                tell(problems, Problem::new(node.at, message));
             }
             #[expect(
                 clippy::cast_precision_loss,
@@ -73,7 +73,7 @@ fn visit(node: &Node, shape: &Shape, path: &Path<'_>, problems: &mut Vec<Problem
             )]
             Value::Float(value) if *value < *lowest as f64 || *value > *highest as f64 => {
                 let message = format!("{path}: must be between {lowest} and {highest}");
-                problems.push(Problem::new(node.at, message));
+                tell(problems, Problem::new(node.at, message));
             }
             value if Kind::Int.accepts(value) => {}
             _ => wrong(node, &[Kind::Int, Kind::Str], path, problems),
@@ -114,12 +114,13 @@ fn visit_map(
         {
             visit(&entry.node, shape, &at, problems);
         } else if !(object.open || object.extensions && key.starts_with("x-")) {
-            problems.push(unknown(key, entry.key_at, object, path));
+            tell(problems, unknown(key, entry.key_at, object, path));
         }
     }
     for key in object.required {
         if !map.contains_key(key) {
-            problems.push(Problem::new(node.at, format!("{path}: `{key}` is missing")));
+            let problem = Problem::new(node.at, format!("{path}: `{key}` is missing"));
+            tell(problems, problem.leaves_the_rest());
         }
     }
 }
@@ -142,10 +143,12 @@ fn unknown(key: &str, at: Span, object: &Object, path: &Path<'_>) -> Problem {
         );
     }
     let mut message = format!("{place}{colon}unknown key `{}`", key.escape_debug());
-    if let Some(near) = near_miss(key, object.keys.iter().map(|(name, _)| *name)) {
+    let meant = near_miss(key, object.keys.iter().map(|(name, _)| *name));
+    if let Some(near) = meant {
         message = format!("{message}; did you mean `{near}`?");
     }
-    let problem = Problem::new(at, message);
+    let mut problem = Problem::new(at, message);
+    problem.meant = meant;
     if object.extensions {
         problem
     } else {
@@ -179,7 +182,7 @@ fn wrong(node: &Node, kinds: &[Kind], path: &Path<'_>, problems: &mut Vec<Proble
         names.join(" or "),
         node.kind()
     );
-    problems.push(Problem::new(node.at, message));
+    tell(problems, Problem::new(node.at, message));
 }
 
 fn duplicates(items: &[Node], path: &Path<'_>, problems: &mut Vec<Problem>) {
@@ -190,10 +193,10 @@ fn duplicates(items: &[Node], path: &Path<'_>, problems: &mut Vec<Problem>) {
             _ => items[..index].contains(item),
         };
         if repeated {
-            problems.push(Problem::new(
-                item.at,
-                format!("{path}: this item is repeated"),
-            ));
+            tell(
+                problems,
+                Problem::new(item.at, format!("{path}: this item is repeated")),
+            );
         }
     }
 }

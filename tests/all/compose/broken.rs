@@ -63,7 +63,7 @@ fn deep_nesting() {
     refused(text, "");
     refused(
         format!("services: {{a: {{image: \"{}\"}}}}", "${A:-".repeat(50_000)),
-        "holds no variable",
+        "is no variable",
     );
 }
 
