@@ -21,12 +21,12 @@ const DEEPEST: usize = 50;
 
 impl Loader {
     /// Loads what `document` includes and adds it, and removes the key.
-    pub fn include(&mut self, document: &mut Node, path: &Path, scope: Scope<'_>) -> Checked<()> {
+    pub fn include(&mut self, document: &mut Node, path: &Path, scope: Scope<'_>) {
         let entry = document
             .as_map_mut()
             .and_then(|map| map.shift_remove("include"));
         let Some(include) = entry.map(|entry| entry.node).filter(|node| !node.is_null()) else {
-            return Ok(());
+            return;
         };
         let Value::List(items) = include.value else {
             let message = format!(
@@ -36,7 +36,7 @@ impl Loader {
             let problem = Problem::new(include.at, message);
             self.problems.add(vec![problem]);
             self.problems.incomplete = true;
-            return Ok(());
+            return;
         };
         let mut included = scope.included.to_vec();
         included.push(path.to_owned());
@@ -57,7 +57,6 @@ impl Loader {
                 }
             }
         }
-        Ok(())
     }
 
     fn included(

@@ -100,7 +100,7 @@ impl Loader {
                 return Err(Vec::new());
             }
             resets.apply(&mut model);
-            self.include(&mut document, path, scope)?;
+            self.include(&mut document, path, scope);
             model = self.lay(model, document);
             self.check(&mut model);
             self.forget_version(&mut model);

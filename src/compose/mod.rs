@@ -237,8 +237,8 @@ fn run(
     for path in &found.files {
         match loader.peek(path) {
             Ok(documents) => {
-                let names = documents.iter().flatten().filter_map(|one| one.get("name"));
-                written = names.last().cloned().or(written);
+                let mut names = documents.iter().flatten().filter_map(|one| one.get("name"));
+                written = names.next_back().cloned().or(written);
             }
             Err(problems) => {
                 loader.problems.add(problems);

@@ -188,7 +188,7 @@ impl Builder {
                         "aliases repeat too much: the document would not fit in memory",
                     );
                 }
-                self.place(node, weight, None)?;
+                self.place(node, weight, None);
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let quoted = style != ScalarStyle::Plain;
@@ -206,7 +206,7 @@ impl Builder {
                 if anchor != 0 {
                     self.anchors.insert(anchor, (node.clone(), weight));
                 }
-                self.place(node, weight, Some(merge))?;
+                self.place(node, weight, Some(merge));
             }
             Event::SequenceStart(_, anchor, tag) => {
                 self.start(
@@ -274,14 +274,15 @@ impl Builder {
             without_resets(&mut repeated);
             self.anchors.insert(open.anchor, (repeated, open.weight));
         }
-        self.place(node, open.weight, None)
+        self.place(node, open.weight, None);
+        Ok(())
     }
 
     /// Puts a finished node where it belongs. `merge` is set for scalars: whether it is `<<`.
-    fn place(&mut self, node: Node, weight: usize, merge: Option<bool>) -> Checked<()> {
+    fn place(&mut self, node: Node, weight: usize, merge: Option<bool>) {
         let Some(open) = self.open.last_mut() else {
             self.root = Some(node);
-            return Ok(());
+            return;
         };
         open.weight += weight;
         match &mut open.collection {
@@ -316,13 +317,12 @@ impl Builder {
                             .also(first.key_at, "first here")
                             .hint("keep one of them, with what both say");
                         tell(&mut self.problems, problem);
-                        return Ok(());
+                        return;
                     }
                     map.insert(name, Entry { key_at, node });
                 }
             },
         }
-        Ok(())
     }
 }
 

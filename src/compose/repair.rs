@@ -37,7 +37,7 @@ fn in_map(map: &mut Map, meant: &Meant) -> bool {
     let mut renamed = false;
     for (key, entry) in std::mem::take(map) {
         match meant.get(&entry.key_at) {
-            Some(right) if !map.contains_key(*right) => {
+            Some(right) if !map.contains_key(right) => {
                 map.insert((*right).to_owned(), entry);
                 renamed = true;
             }
