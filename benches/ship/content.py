@@ -55,8 +55,9 @@ def image(tag, folder, base=None):
         dockerfile += 'CMD ["/none"]\n'
     path = pathlib.Path(f"{folder}.Dockerfile")
     path.write_text(dockerfile)
-    command = ["docker", "build", "--quiet", "--tag", tag, "--file", str(path), str(folder)]
-    # The classic builder is everywhere, and makes one layer of one COPY.
+    command = ["docker", "build", "--no-cache", "--quiet", "--tag", tag, "--file", str(path), str(folder)]
+    # The classic builder is everywhere, and makes one layer of one COPY; its cache would not see
+    # that only times changed.
     environment = dict(os.environ, DOCKER_BUILDKIT="0")
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:

@@ -167,7 +167,10 @@ async fn from_cache(
         .hint("run the command again; what is missing is shipped then")),
         _ => {
             output.stderr = plain(&output.stderr);
-            Err(output.error(&format!("load image `{}`", image.reference)))
+            Err(explained(
+                output.error(&format!("load image `{}`", image.reference)),
+                &output.stderr,
+            ))
         }
     };
     match result {
@@ -189,6 +192,16 @@ async fn damaged(host: &Host, cache_dir: &str, blobs: &[&str]) -> Result<bool> {
         .await?
         .ok("check the image cache")?;
     Ok(output.stdout.starts_with(b"damaged "))
+}
+
+/// With what to do about it, where the engine does not say.
+fn explained(error: Error, said: &[u8]) -> Error {
+    if !String::from_utf8_lossy(said).contains("max depth exceeded") {
+        return error;
+    }
+    error
+        .hint("the engine's classic store takes at most 125 layers: join lines of the Dockerfile")
+        .hint("or let the host use the containerd image store, which takes more")
 }
 
 /// The engine's reason alone, where an answer of its API came as it is.

@@ -14,6 +14,7 @@ mod delta;
 mod engine;
 mod engines;
 mod fanout;
+mod faults;
 mod fleet;
 mod isolation;
 mod pulls;

@@ -1,0 +1,248 @@
+//! Images that are strange, large or hostile, and engines that go away: each ends done or with a
+//! clear error, never with an image that is half there (spec §12.6).
+
+use std::fs;
+use std::io;
+
+use serde_json::json;
+
+use crate::support::{Layout, Node, OwnLab, Project, Run, eventually, noise};
+
+const CACHE: &str = "/var/lib/webpods/cache";
+const CARRIED: &str = "name: {{name}}
+services:
+  web:
+    image: {{name}}-carried
+    x-placement: { hosts: [node-1] }
+";
+
+/// A project whose image comes from the folder `image`, filled by `fill`.
+fn carried(journey: &str, fill: impl FnOnce(&mut Layout<'_>)) -> Project {
+    let project = Project::compose(journey, CARRIED);
+    filled(project, fill)
+}
+
+fn filled(project: Project, fill: impl FnOnce(&mut Layout<'_>)) -> Project {
+    let folder = project.path("image");
+    let mut layout = Layout::new(&folder);
+    fill(&mut layout);
+    layout.finish(&format!(
+        "docker.io/library/{}-carried:latest",
+        project.name
+    ));
+    project
+}
+
+fn push(project: &Project) -> Run {
+    let cache = project.path("cache").to_str().unwrap().to_owned();
+    let client = project.webpods().env("XDG_CACHE_HOME", cache);
+    client.run(["push", "--from", "image"])
+}
+
+/// How many layers the node's engine has of the image that was pushed; none: it has no such image.
+fn layers_of(node: &Node, run: &Run) -> Option<usize> {
+    let short = run.stderr.split("image ").nth(1)?.split(' ').next()?;
+    let images = node.witness("docker images --format '{{.Repository}}'");
+    let name = images
+        .lines()
+        .find(|name| name.starts_with(&format!("webpods/{short}")))?;
+    let layers = node.witness(&format!(
+        "docker image inspect --format '{{{{len .RootFS.Layers}}}}' {name}"
+    ));
+    Some(layers.parse().unwrap())
+}
+
+fn many(count: u64) -> impl FnOnce(&mut Layout<'_>) {
+    move |layout| {
+        for number in 0..count {
+            let content = noise(2_000 + number);
+            let size = content.len() as u64;
+            layout.layer(&format!("file-{number}"), size, io::Cursor::new(content));
+        }
+    }
+}
+
+#[test]
+fn as_many_layers_as_an_engine_takes_and_more() {
+    let project = carried("many", many(125));
+    let node = &project.lab.nodes[0];
+    let run = push(&project).expect(0);
+    assert_eq!(layers_of(node, &run), Some(125), "{run}");
+    let again = push(&project).expect(0);
+    assert!(again.stderr.contains("node-1: nothing to send"), "{again}");
+
+    let project = carried("more", many(127));
+    let run = push(&project).expect(1);
+    assert!(run.stderr.contains("at most 125 layers"), "{run}");
+    assert_eq!(layers_of(node, &run), None, "{run}");
+}
+
+#[test]
+fn an_image_without_layers() {
+    let project = carried("none", |_| {});
+    let run = push(&project).expect(0);
+    assert_eq!(layers_of(&project.lab.nodes[0], &run), Some(0), "{run}");
+}
+
+#[test]
+fn a_layer_of_more_than_five_gigabytes() {
+    let project = carried("huge", |layout| {
+        layout.layer("zeros", 5_100_000_000, io::repeat(0));
+    });
+    let node = &project.lab.nodes[0];
+    let run = push(&project).expect(0);
+    assert_eq!(layers_of(node, &run), Some(1), "{run}");
+    assert!(run.stderr.contains("of 5.1 GB"), "{run}");
+    let blobs = format!("find {CACHE}/blobs/sha256 -size +4000000k");
+    let blob = node.witness(&blobs);
+    let sum = node.witness(&format!("sha256sum {blob}"));
+    assert!(blob.ends_with(sum.split(' ').next().unwrap()), "{sum}");
+    // Nobody wants to wait for an hour until it may be pruned.
+    let image = node.witness("docker images --format '{{.Repository}} {{.Size}}' | grep GB");
+    let name = image.split(' ').next().unwrap();
+    node.witness(&format!("docker rmi {name} && rm {blob}"));
+}
+
+#[test]
+fn layers_that_may_not_be_distributed_are_named() {
+    let project = carried("foreign", |layout| {
+        layout.layer("file", 3, io::repeat(7));
+        let kind = "application/vnd.oci.image.layer.nondistributable.v1.tar";
+        layout.layers[0]["mediaType"] = json!(kind);
+    });
+    let run = push(&project).expect(1);
+    assert!(run.stderr.contains("may not be distributed"), "{run}");
+    assert!(run.stderr.contains("`image`"), "{run}");
+}
+
+#[test]
+fn an_index_with_attestations() {
+    let project = carried("attested", |layout| {
+        layout.layer("file", 3_000, io::Cursor::new(noise(3_000)));
+    });
+    let path = project.path("image/index.json");
+    let mut index: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    // As BuildKit writes it: of an unknown platform, about another manifest, and no image.
+    let about = index["manifests"][0]["digest"].clone();
+    let mut attestation = index["manifests"][0].clone();
+    attestation["digest"] = json!(format!("sha256:{}", "0".repeat(64)));
+    attestation["platform"] = json!({ "architecture": "unknown", "os": "unknown" });
+    attestation["annotations"] = json!({
+        "vnd.docker.reference.type": "attestation-manifest",
+        "vnd.docker.reference.digest": about,
+    });
+    index["manifests"].as_array_mut().unwrap().push(attestation);
+    fs::write(&path, index.to_string()).unwrap();
+    let run = push(&project).expect(0);
+    assert_eq!(layers_of(&project.lab.nodes[0], &run), Some(1), "{run}");
+}
+
+#[test]
+fn an_archive_that_leads_outside_is_refused() {
+    let project = Project::compose("outside", CARRIED);
+    let secret = project.path("secret");
+    fs::write(&secret, "kept to myself").unwrap();
+    let file = fs::File::create(project.path("evil.tar")).unwrap();
+    let mut archive = tar::Builder::new(file);
+    let mut add = |name: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        // `append_data` would refuse such a name.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        archive.append(&header, bytes).unwrap();
+    };
+    add("../outside", b"written");
+    let manifest = json!([{
+        "Config": "config.json",
+        "RepoTags": [format!("{}-carried:latest", project.name)],
+        "Layers": ["../secret"],
+    }]);
+    add("config.json", b"{}");
+    add("manifest.json", manifest.to_string().as_bytes());
+    archive.into_inner().unwrap();
+    let run = project
+        .webpods()
+        .run(["push", "--from", "evil.tar"])
+        .expect(1);
+    assert!(run.stderr.contains("outside"), "{run}");
+    assert!(!project.path("../outside").exists());
+    assert!(!run.stderr.contains("kept to myself"), "{run}");
+}
+
+#[test]
+fn a_blob_that_was_cut_in_the_cache_is_sent_again() {
+    let project = carried("short", |layout| {
+        layout.layer("file", 900_000, io::Cursor::new(noise(900_000)));
+    });
+    let node = &project.lab.nodes[0];
+    let run = push(&project).expect(0);
+    let index = fs::read_to_string(project.path("image/index.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_str(&index).unwrap();
+    let document = |digest: &serde_json::Value| {
+        let hex = digest.as_str().unwrap().trim_start_matches("sha256:");
+        fs::read_to_string(project.path("image/blobs/sha256").join(hex)).unwrap()
+    };
+    let manifest: serde_json::Value =
+        serde_json::from_str(&document(&index["manifests"][0]["digest"])).unwrap();
+    let layer = manifest["layers"][0]["digest"].as_str().unwrap();
+    let blob = format!("{CACHE}/blobs/sha256/{}", &layer["sha256:".len()..]);
+    let images = node.witness("docker images --format '{{.Repository}}'");
+    let short = run.stderr.split("image ").nth(1).unwrap();
+    let short = short.split(' ').next().unwrap();
+    let mut names = images.lines();
+    let name = names
+        .find(|name| name.starts_with(&format!("webpods/{short}")))
+        .unwrap();
+    node.witness(&format!("truncate -s 400000 {blob} && docker rmi {name}"));
+    let again = push(&project).expect(0);
+    assert_eq!(layers_of(node, &again), Some(1), "{again}");
+    assert_eq!(
+        node.witness(&format!("sha256sum {blob} | cut -c 1-64")),
+        layer["sha256:".len()..]
+    );
+}
+
+#[test]
+fn an_engine_that_restarts_while_it_loads() {
+    let lab = OwnLab::start("restart", 1, &[]);
+    let node = &lab.0.nodes[0];
+    let project = Project::compose_on(lab.0, "restart", CARRIED);
+    let project = filled(project, |layout| {
+        layout.layer("file", 500_000_000, io::Cursor::new(noise(500_000_000)));
+    });
+    let cache = project.path("cache").to_str().unwrap().to_owned();
+    let client = project.webpods().env("XDG_CACHE_HOME", cache);
+    let running = client.spawn(["push", "--from", "image"]);
+    let engine = || node.witness("cat /run/docker.pid 2>/dev/null || true");
+    let before = engine();
+    eventually("the image is being loaded", 120, || {
+        let loading = node.witness("pgrep -f '[d]ocker load' || true");
+        if loading.is_empty() {
+            Err("nobody loads".to_owned())
+        } else {
+            Ok(())
+        }
+    });
+    node.witness("touch /run/engine-again && kill $(cat /run/docker.pid)");
+    let ended = running.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    if !ended.status.success() {
+        assert!(
+            said.contains("error: ") && said.contains("node-1"),
+            "{said}"
+        );
+    }
+    eventually("the engine is back", 60, || {
+        let answers = node.witness("docker info >/dev/null 2>&1 && echo yes || true");
+        if answers == "yes" && engine() != before {
+            Ok(())
+        } else {
+            Err("it does not answer".to_owned())
+        }
+    });
+    let run = push(&project).expect(0);
+    assert_eq!(layers_of(node, &run), Some(1), "{run}\nbefore: {said}");
+}
