@@ -8,62 +8,11 @@ use serde::Serialize;
 use crate::error::{Error, Result, near_miss};
 use crate::image;
 use crate::model::{Build, Digest, HostName, Image, ImageState, Project, ServiceName};
-use crate::state::Copies;
 
-use super::platforms::{self, Platforms};
-use super::registry::Way;
 use super::rollout::RolloutOptions;
 use super::{Authority, Engine};
 
 impl Engine {
-    /// What is known of each service's image without building anything.
-    ///
-    /// # Errors
-    /// No local engine where one is needed; a source folder that cannot be read.
-    pub(super) async fn survey_images(
-        &self,
-        options: &RolloutOptions,
-    ) -> Result<BTreeMap<ServiceName, ImageState>> {
-        let project = &self.fleet_project().await?;
-        let services = all_with_dependencies(project, &options.services)?;
-        self.survey_ways(project, &services, options.build).await
-    }
-
-    /// As [`Engine::survey_images`], of just these services, by the way their images take.
-    async fn survey_ways(
-        &self,
-        project: &Project,
-        services: &[ServiceName],
-        mode: image::BuildMode,
-    ) -> Result<BTreeMap<ServiceName, ImageState>> {
-        let ways = self.ways(project, services)?;
-        let here: Vec<ServiceName> = services
-            .iter()
-            .filter(|name| !matches!(ways.get(*name), Some(Way::Pulled(_))))
-            .cloned()
-            .collect();
-        let mut states = BTreeMap::new();
-        if !here.is_empty() {
-            states = self.survey_services(project, &here, mode).await?;
-        }
-        for (name, way) in &ways {
-            match (way, project.services.get(name)) {
-                (Way::Pulled(written), Some(service)) => {
-                    let image = self.pulled(service, written).await?;
-                    states.insert(name.clone(), ImageState::Known(image));
-                }
-                (Way::Published(repository), _) => {
-                    if let Some(state) = states.remove(name) {
-                        let state = self.store().await?.published(state, repository);
-                        states.insert(name.clone(), state);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(states)
-    }
-
     /// As [`Engine::survey_images`], for this machine, whatever the hosts are: none is asked for its
     /// platform.
     async fn survey_here(
@@ -72,64 +21,13 @@ impl Engine {
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let project = self.project().await?;
         let services = with_dependencies(project, &options.services)?;
-        self.survey_services(project, &services, options.build)
-            .await
-    }
-
-    /// The project as its images are needed: for the platform of the hosts.
-    async fn fleet_project(&self) -> Result<Project> {
-        let fleet = self.platforms().await?;
-        let own = image::local_engine(&self.settings.events).await.ok();
-        let own = own.as_ref().map(|engine| &*engine.identity().platform);
-        Ok(platforms::fill(self.project().await?, &fleet, own))
-    }
-
-    /// As [`Engine::survey_images`], of just these services; empty means all.
-    async fn survey_services(
-        &self,
-        project: &Project,
-        services: &[ServiceName],
-        mode: image::BuildMode,
-    ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let store = self.store().await?;
         let local = image::local_engine(&self.settings.events).await.ok();
         let local = local.as_ref();
-        let known_here = store
-            .survey(project, services, mode, &BTreeMap::new(), local)
-            .await;
-        if let Ok(images) = &known_here
-            && images.values().all(|image| image.known().is_some())
-        {
-            return known_here;
-        }
-        // Only a machine that never built these sources has to ask what the hosts run.
-        let mut recorded = self.recorded_images().await?;
-        let ways = self.ways(project, &recorded.keys().cloned().collect::<Vec<_>>())?;
-        recorded.retain(|name, image| match (ways.get(name), &image.pull) {
-            // What went another way is not what this machine would deploy now.
-            (Some(Way::Published(wanted)), Some(pinned)) => pinned.repository() == wanted,
-            (Some(Way::Published(_)), None) | (_, Some(_)) => false,
-            (_, None) => true,
-        });
+        let nobody = BTreeMap::new();
         store
-            .survey(project, services, mode, &recorded, local)
+            .survey(project, &services, options.build, &nobody, local)
             .await
-    }
-
-    /// Builds and pulls what is pending.
-    ///
-    /// # Errors
-    /// A build or pull fails; its last lines are in the error.
-    pub(super) async fn realise(
-        &self,
-        states: BTreeMap<ServiceName, ImageState>,
-    ) -> Result<BTreeMap<ServiceName, ImageState>> {
-        let project = &self.fleet_project().await?;
-        let store = self.store().await?;
-        let states = store
-            .realise(project, states, &self.settings.events)
-            .await?;
-        self.publish(project, states).await
     }
 
     /// Builds and pulls what is pending, for this machine.
@@ -140,25 +38,6 @@ impl Engine {
         let project = self.project().await?;
         let store = self.store().await?;
         store.realise(project, states, &self.settings.events).await
-    }
-
-    /// The images of the active release, so that a machine that never built them need not.
-    pub(super) async fn recorded_images(&self) -> Result<BTreeMap<ServiceName, Image>> {
-        let key = self.key().await?;
-        let nodes = self.nodes().await?;
-        let found = Copies::of(nodes, &key).read().await?;
-        Ok(found
-            .state
-            .as_ref()
-            .and_then(|state| state.active_release())
-            .map(|release| {
-                release
-                    .services
-                    .iter()
-                    .map(|(name, service)| (name.clone(), service.image.clone()))
-                    .collect()
-            })
-            .unwrap_or_default())
     }
 }
 
@@ -236,9 +115,11 @@ impl Engine {
         options: &RolloutOptions,
         from: Option<&Path>,
     ) -> Result<Vec<Sent>> {
-        let states = match from {
-            Some(path) => self.carried(options, path).await?,
-            None => self.realise(self.survey_images(options).await?).await?,
+        let states = if let Some(path) = from {
+            self.carried(options, path).await?
+        } else {
+            let states = self.survey_images(options).await?;
+            self.realise(states, options).await?
         };
         let observed = self.observe(&known(&states)).await?;
         let plan = self.plan_up(options, &states, &observed).await?;
@@ -282,9 +163,7 @@ impl Engine {
             .collect();
         let mut states = BTreeMap::new();
         if !rest.is_empty() {
-            let fleet = &self.fleet_project().await?;
-            let surveyed = self.survey_ways(fleet, &rest, options.build).await?;
-            states = self.realise(surveyed).await?;
+            states = self.survey_of(&rest, options).await?;
         }
         for (name, image) in found {
             self.settings.events.notice(format!(
@@ -294,20 +173,7 @@ impl Engine {
             ));
             states.insert(name, ImageState::Known(image));
         }
-        Ok(states)
-    }
-
-    /// The platforms of the hosts, and which hosts are of each.
-    pub(super) async fn platforms(&self) -> Result<Platforms> {
-        let mut platforms = Platforms::new();
-        for node in self.nodes().await?.iter() {
-            let platform = &node.engine().await?.identity().platform;
-            match platforms.iter_mut().find(|(one, _)| one == platform) {
-                Some((_, hosts)) => hosts.push(node.name().clone()),
-                None => platforms.push((platform.clone(), vec![node.name().clone()])),
-            }
-        }
-        Ok(platforms)
+        self.realise(states, options).await
     }
 }
 
@@ -330,7 +196,10 @@ fn with_dependencies(project: &Project, named: &[ServiceName]) -> Result<Vec<Ser
 }
 
 /// As [`with_dependencies`]; with none named, all.
-fn all_with_dependencies(project: &Project, named: &[ServiceName]) -> Result<Vec<ServiceName>> {
+pub(super) fn all_with_dependencies(
+    project: &Project,
+    named: &[ServiceName],
+) -> Result<Vec<ServiceName>> {
     match with_dependencies(project, named)? {
         all if all.is_empty() => Ok(project.services.keys().cloned().collect()),
         named => Ok(named),
@@ -352,7 +221,7 @@ fn unknown_service(project: &Project, name: &ServiceName) -> Error {
     }
 }
 
-fn known(states: &BTreeMap<ServiceName, ImageState>) -> Vec<Image> {
+pub(super) fn known(states: &BTreeMap<ServiceName, ImageState>) -> Vec<Image> {
     states
         .values()
         .filter_map(ImageState::known)

@@ -29,10 +29,10 @@ impl Engine {
         let mut wanted: BTreeMap<&HostName, Vec<&Image>> = BTreeMap::new();
         for service in release.services.values() {
             for replica in &service.replicas {
-                wanted
-                    .entry(&replica.host)
-                    .or_default()
-                    .push(&service.image);
+                let mut hosts = plan.hosts.iter();
+                let host = hosts.find(|host| host.name == replica.host);
+                let image = host.map_or(&service.image, |host| service.image.on(&host.platform));
+                wanted.entry(&replica.host).or_default().push(image);
             }
         }
         let nodes = self.nodes().await?;
@@ -65,9 +65,9 @@ impl Engine {
     /// host's engine.
     pub(super) async fn obtainable(&self, image: &Image, observed: &Observed) -> Result<bool> {
         let store = self.store().await?;
-        let mut blobs = image.blobs();
         let cached = |blob: &Blob| store.holds(blob) || holder(blob, observed).is_some();
-        Ok(blobs.all(cached) || runner(image, observed).is_some())
+        let mut all = image.all();
+        Ok(all.all(|one| one.blobs().all(cached) || runner(one, observed).is_some()))
     }
 
     /// Gets the blobs that the plan ships and this machine does not have, from hosts that do.

@@ -75,10 +75,13 @@ fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Ve
     let releases = state.iter().flat_map(|state| state.releases.iter().rev());
     let mut seen: BTreeMap<&Digest, usize> = BTreeMap::new();
     let mut rows: Vec<HostImage> = Vec::new();
-    for (service, release) in releases.flat_map(|release| &release.services) {
-        let digest = &release.image.manifest.digest;
+    let services = releases.flat_map(|release| &release.services);
+    for (service, image) in
+        services.flat_map(|(name, one)| one.image.all().map(move |it| (name, it)))
+    {
+        let digest = &image.manifest.digest;
         let at = *seen.entry(digest).or_insert_with(|| {
-            rows.push(row(&release.image, key, found));
+            rows.push(row(image, key, found));
             rows.len() - 1
         });
         rows[at].services.insert(service.clone());

@@ -20,6 +20,7 @@ mod releases;
 mod rollout;
 mod send;
 mod session;
+mod survey;
 mod upkeep;
 
 pub mod merge;

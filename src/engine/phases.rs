@@ -102,7 +102,7 @@ impl<'a> Rollout<'a> {
     async fn build(&self) -> Result<()> {
         let mut progress = self.progress.lock().await;
         let states = self.engine.survey_images(&self.options).await?;
-        progress.images = self.engine.realise(states).await?;
+        progress.images = self.engine.realise(states, &self.options).await?;
         Ok(())
     }
 

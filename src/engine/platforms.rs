@@ -1,40 +1,77 @@
-//! For which platform a service's image is needed: that of the hosts that may run it.
+//! For which platforms a service's image is needed: those of the hosts that run it.
 
-use crate::model::{HostName, Project, Service};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Build, HostName, Project, Service, ServiceName};
 
 /// The platforms of a fleet, each with its hosts.
 pub(super) type Platforms = Vec<(String, Vec<HostName>)>;
 
-/// The project with `platform:` filled in where it is missing, all hosts that may run the service
-/// agree, and this machine's engine is of another platform. Where hosts differ nothing is filled in:
-/// the plan says which of them the image does not fit. Nor without an engine: nothing can be built
-/// then, and a source must be the one that was built elsewhere.
-pub(super) fn fill(project: &Project, fleet: &Platforms, own: Option<&str>) -> Project {
-    let mut project = project.clone();
-    for service in project.services.values_mut() {
-        if service.platform.is_none()
-            && let Some(platform) = needed(service, fleet)
-            && own.is_some_and(|own| own != platform)
-            && offered(service, platform)
-        {
-            service.platform = Some(platform.to_owned());
+/// Per service the platforms its image is needed for; none: whatever this machine makes.
+pub(super) type Targets = BTreeMap<ServiceName, Vec<String>>;
+
+/// What each service's image is needed for: what the Compose file says, else the platforms of the
+/// hosts where its replicas will be, or may be while that is not known.
+pub(super) fn targets(
+    project: &Project,
+    fleet: &Platforms,
+    placed: Option<&BTreeMap<ServiceName, BTreeSet<HostName>>>,
+) -> Targets {
+    let mut targets: Targets = project
+        .services
+        .values()
+        .map(|service| (service.name.clone(), needed(service, fleet, placed)))
+        .collect();
+    // What an image is built from is needed for the same platforms.
+    let mut again = true;
+    while again {
+        again = false;
+        for service in project.services.values() {
+            let wanted = targets.get(&service.name).cloned().unwrap_or_default();
+            for base in service.build.iter().flat_map(Build::services) {
+                let Some(other) = project
+                    .services
+                    .get(base)
+                    .filter(|it| it.platform.is_none())
+                else {
+                    continue;
+                };
+                let theirs = targets.entry(base.clone()).or_default();
+                for platform in wanted.iter().filter(|one| offered(other, one)) {
+                    if !theirs.contains(platform) {
+                        theirs.push(platform.clone());
+                        again = true;
+                    }
+                }
+            }
         }
     }
-    project
+    targets
 }
 
-/// The one platform of the hosts that may run the service.
-pub(super) fn needed<'a>(service: &Service, fleet: &'a Platforms) -> Option<&'a str> {
+fn needed(
+    service: &Service,
+    fleet: &Platforms,
+    placed: Option<&BTreeMap<ServiceName, BTreeSet<HostName>>>,
+) -> Vec<String> {
+    if let Some(written) = &service.platform {
+        return vec![written.clone()];
+    }
     let may = |host: &HostName| {
         let named = service.placement.hosts.as_ref();
         named.is_none_or(|named| named.iter().any(|name| name == host.as_str()))
     };
-    let mut platforms = fleet
-        .iter()
-        .filter(|(_, hosts)| hosts.iter().any(may))
-        .map(|(platform, _)| platform.as_str());
-    let first = platforms.next()?;
-    platforms.next().is_none().then_some(first)
+    let will = |host: &HostName| match placed {
+        Some(placed) => placed
+            .get(&service.name)
+            .is_some_and(|hosts| hosts.contains(host)),
+        None => may(host),
+    };
+    let platforms = fleet.iter().filter(|(_, hosts)| hosts.iter().any(will));
+    platforms
+        .map(|(platform, _)| platform.clone())
+        .filter(|platform| offered(service, platform))
+        .collect()
 }
 
 /// `build.platforms` is a promise of what builds at all.
@@ -44,29 +81,86 @@ fn offered(service: &Service, platform: &str) -> bool {
     })
 }
 
+/// The services whose images are made for one platform, and the project as it is then.
+#[derive(Debug, Clone)]
+pub(super) struct Pass {
+    /// None: whatever this machine makes.
+    pub(super) platform: Option<String>,
+    /// With `platform:` filled in where it is not this machine's own.
+    pub(super) project: Project,
+    pub(super) services: Vec<ServiceName>,
+}
+
+/// One pass per platform, in the order in which services first need them.
+///
+/// Where this machine's engine makes the platform anyway, `platform:` stays as it is; without an
+/// engine too: nothing can be built then, and a source must be the one that was built elsewhere.
+pub(super) fn passes(
+    project: &Project,
+    services: &[ServiceName],
+    targets: &Targets,
+    own: Option<&str>,
+) -> Vec<Pass> {
+    let mut passes: Vec<Pass> = Vec::new();
+    for name in services {
+        let wanted = targets.get(name).map_or(&[][..], Vec::as_slice);
+        let each = wanted.iter().map(|platform| Some(platform.clone()));
+        let none = wanted.is_empty().then_some(None);
+        for platform in each.chain(none) {
+            let found = passes.iter().position(|pass| pass.platform == platform);
+            let at = found.unwrap_or(passes.len());
+            if found.is_none() {
+                passes.push(Pass {
+                    platform,
+                    project: project.clone(),
+                    services: Vec::new(),
+                });
+            }
+            let pass = &mut passes[at];
+            pass.services.push(name.clone());
+            if let Some(service) = pass.project.services.get_mut(name)
+                && service.platform.is_none()
+                && let (Some(own), Some(platform)) = (own, &pass.platform)
+                && own != platform
+            {
+                service.platform = Some(platform.clone());
+            }
+        }
+    }
+    passes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Build;
+    use crate::model::NamedContext;
 
     const ARM: &str = "linux/arm64";
     const AMD: &str = "linux/amd64";
 
-    fn project(change: impl FnOnce(&mut Service)) -> Project {
-        let mut project: Project = serde_json::from_value(serde_json::json!({
-            "name": "shop", "working_dir": "/", "warnings": [], "networks": {}, "volumes": {},
-            "services": {"web": {
-                "name": "web", "image": null, "build": null, "platform": null, "replicas": 1,
-                "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                              "min_hosts": null},
-                "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-                "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-                "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-                "update_order": null, "rollout": "rolling",
-            }},
+    fn service(name: &str, change: impl FnOnce(&mut Service)) -> Service {
+        let mut service: Service = serde_json::from_value(serde_json::json!({
+            "name": name, "image": null, "build": null, "platform": null, "replicas": 1,
+            "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
+                          "min_hosts": null},
+            "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
+            "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
+            "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
+            "update_order": null, "rollout": "rolling",
         }))
         .unwrap();
-        change(&mut project.services[0]);
+        change(&mut service);
+        service
+    }
+
+    fn project(services: Vec<Service>) -> Project {
+        let mut project: Project = serde_json::from_value(serde_json::json!({
+            "name": "shop", "working_dir": "/", "warnings": [], "networks": {}, "volumes": {},
+            "services": {},
+        }))
+        .unwrap();
+        let services = services.into_iter();
+        project.services = services.map(|one| (one.name.clone(), one)).collect();
         project
     }
 
@@ -78,45 +172,106 @@ mod tests {
         hosts.collect()
     }
 
-    fn filled(project: &Project, hosts: &[(&str, &str)], own: Option<&str>) -> Option<String> {
-        fill(project, &fleet(hosts), own).services[0]
-            .platform
-            .clone()
+    /// The platforms that one service is made for, and what `platform:` says in each pass.
+    fn made(
+        service: Service,
+        hosts: &[(&str, &str)],
+        own: Option<&str>,
+    ) -> (Vec<String>, Vec<Option<String>>) {
+        let project = project(vec![service]);
+        let targets = targets(&project, &fleet(hosts), None);
+        let names: Vec<ServiceName> = project.services.keys().cloned().collect();
+        let passes = passes(&project, &names, &targets, own);
+        let filled = passes
+            .iter()
+            .map(|pass| pass.project.services[0].platform.clone());
+        (targets[&names[0]].clone(), filled.collect())
+    }
+
+    fn filled(service: Service, hosts: &[(&str, &str)], own: Option<&str>) -> Vec<Option<String>> {
+        made(service, hosts, own).1
     }
 
     #[test]
     fn hosts_that_agree_get_what_they_run() {
-        let plain = project(|_| ());
-        let arm = filled(&plain, &[(ARM, "a")], Some(AMD));
-        assert_eq!(arm.as_deref(), Some(ARM));
-        assert_eq!(filled(&plain, &[(ARM, "a")], None), None, "nothing builds");
-        assert_eq!(filled(&plain, &[(AMD, "a")], Some(AMD)), None, "as always");
-        assert_eq!(filled(&plain, &[], Some(AMD)), None);
+        let plain = || service("web", |_| ());
+        let arm = Some(ARM.to_owned());
+        assert_eq!(filled(plain(), &[(ARM, "a")], Some(AMD)), [arm]);
+        assert_eq!(
+            filled(plain(), &[(ARM, "a")], None),
+            [None],
+            "nothing builds"
+        );
+        assert_eq!(
+            filled(plain(), &[(AMD, "a")], Some(AMD)),
+            [None],
+            "as always"
+        );
+        assert_eq!(filled(plain(), &[], Some(AMD)), [None]);
     }
 
     #[test]
-    fn a_mixed_fleet_is_left_to_placement() {
+    fn a_mixed_fleet_gets_one_image_per_platform_that_is_used() {
         let mixed = [(AMD, "a"), (ARM, "b")];
-        assert_eq!(filled(&project(|_| ()), &mixed, Some(AMD)), None);
-        let placed = project(|web| web.placement.hosts = Some(vec!["b".to_owned()]));
-        assert_eq!(filled(&placed, &mixed, Some(AMD)).as_deref(), Some(ARM));
+        let arm = Some(ARM.to_owned());
+        let both = filled(service("web", |_| ()), &mixed, Some(AMD));
+        assert_eq!(both, [None, arm.clone()]);
+        let there = service("web", |web| {
+            web.placement.hosts = Some(vec!["b".to_owned()]);
+        });
+        assert_eq!(filled(there, &mixed, Some(AMD)), [arm]);
+        let shop = project(vec![service("web", |_| ()), service("db", |_| ())]);
+        let on = |name: &str, host: &str| {
+            let hosts = [host.parse().unwrap()].into();
+            (name.parse().unwrap(), hosts)
+        };
+        let placed = [on("web", "a"), on("db", "b")].into();
+        let wanted = targets(&shop, &fleet(&mixed), Some(&placed));
+        assert_eq!(
+            (&*wanted["web"], &*wanted["db"]),
+            (&[AMD.to_owned()][..], &[ARM.to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn what_an_image_is_built_from_is_made_for_the_same() {
+        let base: ServiceName = "base".parse().unwrap();
+        let web = service("web", |web| {
+            web.build = Some(Build {
+                contexts: [("base".to_owned(), NamedContext::Service(base.clone()))].into(),
+                ..Build::default()
+            });
+        });
+        let shop = project(vec![
+            web,
+            service("base", |base| base.build = Some(Build::default())),
+        ]);
+        let here: BTreeSet<HostName> = ["b".parse().unwrap()].into();
+        let placed = [("web".parse().unwrap(), here)].into();
+        let wanted = targets(&shop, &fleet(&[(AMD, "a"), (ARM, "b")]), Some(&placed));
+        assert_eq!(wanted["base"], [ARM]);
+        let names: Vec<ServiceName> = shop.services.keys().cloned().collect();
+        let passes = passes(&shop, &names, &wanted, Some(AMD));
+        assert_eq!(passes.len(), 1);
+        assert_eq!(passes[0].services.len(), 2);
     }
 
     #[test]
     fn what_the_file_says_stands() {
-        let written = project(|web| web.platform = Some("linux/s390x".to_owned()));
-        let kept = filled(&written, &[(ARM, "a")], Some(AMD));
-        assert_eq!(kept.as_deref(), Some("linux/s390x"));
+        let written = service("web", |web| web.platform = Some("linux/s390x".to_owned()));
+        let kept = made(written, &[(ARM, "a")], Some(AMD));
+        let s390x = "linux/s390x".to_owned();
+        assert_eq!(kept, (vec![s390x.clone()], vec![Some(s390x)]));
         let only = |platform: &str| {
-            project(|web| {
+            service("web", |web| {
                 web.build = Some(Build {
                     platforms: vec![platform.to_owned()],
                     ..Build::default()
                 });
             })
         };
-        assert_eq!(filled(&only(AMD), &[(ARM, "a")], Some(AMD)), None);
-        let arm = filled(&only(ARM), &[(ARM, "a")], Some(AMD));
-        assert_eq!(arm.as_deref(), Some(ARM));
+        assert_eq!(filled(only(AMD), &[(ARM, "a")], Some(AMD)), [None]);
+        let arm = filled(only(ARM), &[(ARM, "a")], Some(AMD));
+        assert_eq!(arm, [Some(ARM.to_owned())]);
     }
 }

@@ -7,11 +7,10 @@ use crate::error::{Error, Result};
 use crate::image;
 use crate::model::{
     ArtifactMode, Context, Image, ImageSource, ImageState, Project, Reference, Repository, Service,
-    ServiceName,
+    ServiceName, machine,
 };
 
 use super::Engine;
-use super::platforms;
 
 /// How an image gets to hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,24 +92,28 @@ impl Engine {
             .collect()
     }
 
-    /// What hosts pull for a service: looked up now, unless `pull_policy` says to stay with what
-    /// the active release has.
+    /// What hosts of these platforms pull for a service: looked up now, unless `pull_policy` says to
+    /// stay with what the active release has.
     ///
     /// # Errors
     /// The registry does not have it, cannot be reached, or wants other credentials.
-    pub(super) async fn pulled(&self, service: &Service, written: &str) -> Result<Image> {
-        let reference: Reference = written
-            .parse()
-            .map_err(|error: Error| error.context(format!("service `{}`", service.name)))?;
+    pub(super) async fn pulled(
+        &self,
+        service: &Service,
+        written: &str,
+        platforms: &[String],
+    ) -> Result<Image> {
+        let digest = written.contains('@');
         let policy = service.pull_policy.as_deref();
         let stays = matches!(policy, Some("missing" | "if_not_present" | "never"));
-        if stays || (reference.digest.is_some() && policy != Some("always")) {
+        if stays || (digest && policy != Some("always")) {
             let recorded = self.recorded_images().await?;
             let same = recorded.get(&service.name).filter(|image| {
-                let platform = service.platform.as_ref();
-                image.reference == written
-                    && image.pull.is_some()
-                    && platform.is_none_or(|platform| *platform == image.platform)
+                let fits = |platform: &String| {
+                    let one = image.on(platform);
+                    machine(&one.platform) == machine(platform)
+                };
+                image.reference == written && image.pull.is_some() && platforms.iter().all(fits)
             });
             if let Some(image) = same {
                 return Ok(image.clone());
@@ -131,12 +134,13 @@ impl Engine {
             None => None,
         };
         // A registry on a loopback address is another one on every machine.
-        let own = own.filter(|_| !reference.repository.is_loopback());
+        let reference = written.parse::<Reference>();
+        let loopback = reference.is_ok_and(|reference| reference.repository.is_loopback());
+        let own = own.filter(|_| !loopback);
         let engines: Vec<&docker::Engine> = own.iter().chain(&first).collect();
         let offer = image::look_up(&engines, &service.name, written).await?;
-        let fleet = self.platforms().await?;
-        let platform = service.platform.as_deref();
-        Ok(offer.image(platform.or_else(|| platforms::needed(service, &fleet))))
+        let each = platforms.iter().map(|platform| offer.image(Some(platform)));
+        Ok(Image::of_platforms(each).unwrap_or_else(|| offer.image(None)))
     }
 
     /// Pushes what hosts are to pull.
@@ -149,29 +153,38 @@ impl Engine {
         mut states: BTreeMap<ServiceName, ImageState>,
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let names: Vec<ServiceName> = states.keys().cloned().collect();
-        let events = &self.settings.events;
         for (name, way) in self.ways(project, &names)? {
-            let Way::Published(repository) = way else {
+            let (Way::Published(to), Some(state)) = (way, states.get(&name)) else {
                 continue;
             };
-            let store = self.store().await?;
-            let Some(state) = states.remove(&name) else {
+            let (ImageState::Known(image) | ImageState::Unpublished(image)) = state else {
                 continue;
             };
-            let (built, state) = match &state {
-                ImageState::Known(image) | ImageState::Unpublished(image) => {
-                    (image.clone(), store.published(state, &repository))
-                }
-                ImageState::Pending { .. } => continue,
-            };
-            let image = match state.known() {
-                Some(image) if built.pull.is_some() => image.clone(),
-                Some(image) if store.is_published(image, events).await? => image.clone(),
-                _ => store.publish(&name, &built, &repository, events).await?,
-            };
-            states.insert(name, ImageState::Known(image));
+            let mut pulled = Vec::new();
+            for one in image.all() {
+                pulled.push(self.publish_one(&name, one, &to).await?);
+            }
+            if let Some(image) = Image::of_platforms(pulled) {
+                states.insert(name, ImageState::Known(image));
+            }
         }
         Ok(states)
+    }
+
+    async fn publish_one(
+        &self,
+        service: &ServiceName,
+        image: &Image,
+        to: &Repository,
+    ) -> Result<Image> {
+        if image.pull.is_some() {
+            return Ok(image.clone());
+        }
+        let (store, events) = (self.store().await?, &self.settings.events);
+        match store.pushed(image, to) {
+            Some(pushed) if store.is_published(&pushed, events).await? => Ok(pushed),
+            _ => store.publish(service, image, to, events).await,
+        }
     }
 }
 

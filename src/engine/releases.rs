@@ -238,11 +238,9 @@ fn missing_on(
         }
         for replica in &service.replicas {
             let complete = observed.hosts.get(&replica.host).is_some_and(|host| {
-                host.images.contains(&service.image.manifest.digest)
-                    || service
-                        .image
-                        .blobs()
-                        .all(|blob| host.blobs.contains(&blob.digest))
+                let image = service.image.on(&host.platform);
+                host.images.contains(&image.manifest.digest)
+                    || image.blobs().all(|blob| host.blobs.contains(&blob.digest))
             });
             if !complete && !missing.contains(&replica.host) {
                 missing.push(replica.host.clone());

@@ -111,6 +111,17 @@ impl Engine {
         images: &BTreeMap<ServiceName, ImageState>,
         observed: &Observed,
     ) -> Result<Plan> {
+        let plan = self.foreseen(options, images, observed).await?;
+        self.checked(plan, observed)
+    }
+
+    /// The plan of `up` that no hook of the project has seen.
+    pub(super) async fn foreseen(
+        &self,
+        options: &RolloutOptions,
+        images: &BTreeMap<ServiceName, ImageState>,
+        observed: &Observed,
+    ) -> Result<Plan> {
         let project = self.project().await?;
         let context = &self.settings.context;
         let inputs = plan::Inputs {
@@ -122,7 +133,7 @@ impl Engine {
             options: &self.plan_options(options),
             policy: self.decider()?,
         };
-        self.checked(plan::up(&inputs)?, observed)
+        plan::up(&inputs)
     }
 
     /// The plan, once the checker and the project's hooks agree with it.

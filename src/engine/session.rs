@@ -165,7 +165,7 @@ impl Engine {
         let key = self.key().await?;
         let context = &self.settings.context;
         let wanted = observe::Wanted {
-            images: images.iter().collect(),
+            images: images.iter().flat_map(Image::all).collect(),
             proxy_files: self.proxy_files(&key)?,
         };
         let nodes = self.nodes().await?;

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::archive::{Archive, Wanted, in_full};
 use super::layout::{self, Named};
-use super::records::Key;
 use super::{Store, survey};
 use crate::error::{Error, Explain, Result};
 use crate::model::{Image, Project, Service, ServiceName};
@@ -74,7 +73,7 @@ fn read(
             (image, _) => image,
         };
         if let Some(image) = image {
-            store.remember(Key::Reference(reference), &image)?;
+            store.remember_named(reference, &image)?;
             found.insert(service.name.clone(), image);
         }
     }
@@ -145,6 +144,7 @@ fn write(store: &Store, images: Vec<Image>, path: &Path) -> Result<()> {
 mod tests {
     use super::*;
     use crate::image::manifest::tests::image;
+    use crate::image::records::Key;
 
     fn service(name: &str, reference: &str) -> (Service, String) {
         let service = serde_json::from_value(serde_json::json!({

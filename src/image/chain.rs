@@ -139,6 +139,7 @@ mod tests {
             platform: "linux/amd64".to_owned(),
             source: None,
             pull: None,
+            variants: Vec::new(),
         }
     }
 

@@ -128,6 +128,7 @@ pub(super) fn normalise(
         platform: parsed.platform(),
         source: None,
         pull: None,
+        variants: Vec::new(),
     })
 }
 

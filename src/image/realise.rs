@@ -11,7 +11,7 @@ use super::{Store, load, local, survey};
 use crate::docker::{Engine, Found};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
-use crate::model::{Image, ImageState, Project, Service, ServiceName};
+use crate::model::{Image, ImageState, Project, Service, ServiceName, machine};
 
 /// Builds and pulls at once.
 const AT_ONCE: usize = 4;
@@ -71,6 +71,27 @@ impl Store {
         Ok(states)
     }
 
+    /// Refuses what cannot be built here, before anything is.
+    ///
+    /// # Errors
+    /// No engine on this machine; every service that no builder here can make, with why.
+    pub async fn check_builds(
+        &self,
+        project: &Project,
+        states: &BTreeMap<ServiceName, ImageState>,
+        events: &Events,
+    ) -> Result<()> {
+        let works = works(project, states)?;
+        if works.iter().all(|work| work.build.is_none()) {
+            return Ok(());
+        }
+        let engine = &local::engine(events).await?;
+        let socket = engine.host().engine_socket().await?;
+        let docker = Docker::find(&socket, engine).await.ok_or_else(no_docker)?;
+        let image_of = &|name: &ServiceName| image_of(project, name);
+        docker.check(works.iter().filter_map(|work| work.order(engine, image_of)))
+    }
+
     async fn build(
         &self,
         docker: &Docker,
@@ -84,7 +105,8 @@ impl Store {
         let platform = order.platform;
         let before = survey::fingerprint(self, project, service).await?;
         for other in order.build.services() {
-            self.supply(engine, &image_of(project, other)).await?;
+            self.supply(engine, &image_of(project, other), platform)
+                .await?;
         }
         let made = docker.build(order, events).await?;
         // What builders say they made is not always what the engine calls it.
@@ -115,17 +137,23 @@ impl Store {
                 service.name
             ));
         }
-        self.remember(Key::Reference(&work.reference), &image)?;
+        self.remember_named(&work.reference, &image)?;
         Ok(image)
     }
 
     /// Makes sure that the engine has what another image is built from.
-    async fn supply(&self, engine: &Engine, reference: &str) -> Result<()> {
-        if engine.image_content(reference).await.found()?.is_some() {
+    async fn supply(&self, engine: &Engine, reference: &str, platform: Option<&str>) -> Result<()> {
+        let platform = platform.unwrap_or(&engine.identity().platform);
+        let found = engine.image_content(reference).await.found()?;
+        let there = found.map(|found| format!("{}/{}", found.os, found.architecture));
+        // Its name may stand for another platform's, which was made last.
+        let fits = |have: &String| machine(have) == machine(platform);
+        if there.as_ref().is_some_and(fits) {
             return Ok(());
         }
         // A build that finds none pulls it, or says that it cannot.
-        match self.recall_complete(Key::Reference(reference)) {
+        let known = self.recall_named(reference, Some(platform));
+        match known.filter(|image| self.complete(image) && fits(&image.platform)) {
             Some(image) => load::named(engine, self, &image, reference).await,
             None => Ok(()),
         }
@@ -167,7 +195,7 @@ impl Store {
         }
         let id = engine.image_content(reference).await?.id;
         let image = self.obtain(engine, &id, reference, platform).await?;
-        self.remember(Key::Reference(reference), &image)?;
+        self.remember_named(reference, &image)?;
         Ok(image)
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::error::{Explain, Result};
-use crate::model::{Digest, Image};
+use crate::model::{Digest, Image, machine};
 
 /// What an image is remembered by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) enum Key<'a> {
     Source(&'a Digest),
     /// What a Compose file calls it: the last one built or pulled here.
     Reference(&'a str),
+    /// The same for one platform, `name platform`.
+    OfPlatform(&'a str),
     /// Which image was pushed where.
     Pushed(&'a str),
 }
@@ -28,6 +30,7 @@ impl Key<'_> {
             Self::Engine(id) => ("engine", id),
             Self::Source(digest) => ("source", digest.as_str()),
             Self::Reference(name) => ("reference", name),
+            Self::OfPlatform(name) => ("platform", name),
             Self::Pushed(name) => ("pushed", name),
         }
     }
@@ -71,6 +74,25 @@ impl Store {
         (record.version == 1 && record.key == key.parts().1).then_some(record.image)
     }
 
+    /// Remembers the image that a Compose file's name stands for now, for its platform and for all.
+    pub(super) fn remember_named(&self, reference: &str, image: &Image) -> Result<()> {
+        let (system, architecture) = machine(&image.platform);
+        let of_platform = format!("{reference} {system}/{architecture}");
+        self.remember(Key::OfPlatform(&of_platform), image)?;
+        self.remember(Key::Reference(reference), image)
+    }
+
+    /// The image that a name stood for last, for this platform; without one, for any.
+    pub(super) fn recall_named(&self, reference: &str, platform: Option<&str>) -> Option<Image> {
+        let last = || self.recall(Key::Reference(reference));
+        let Some(platform) = platform else {
+            return last();
+        };
+        let (system, architecture) = machine(platform);
+        let of_platform = format!("{reference} {system}/{architecture}");
+        self.recall(Key::OfPlatform(&of_platform)).or_else(last)
+    }
+
     /// As [`Store::recall`], and only when all its blobs are here.
     pub(super) fn recall_complete(&self, key: Key) -> Option<Image> {
         self.recall(key).filter(|image| self.complete(image))
@@ -99,5 +121,20 @@ mod tests {
 
         fs::write(store.record_path(key), b"{ half").unwrap();
         assert_eq!(store.recall(key), None);
+    }
+
+    #[test]
+    fn a_name_stands_for_one_image_per_platform() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path()).unwrap();
+        let amd = manifest::tests::image(&store, &[b"layer"]);
+        let mut arm = manifest::tests::image(&store, &[b"other"]);
+        arm.platform = "linux/arm64/v8".to_owned();
+        store.remember_named("app", &amd).unwrap();
+        store.remember_named("app", &arm).unwrap();
+        let recall = |platform| store.recall_named("app", platform);
+        assert_eq!(recall(Some("linux/amd64")).as_ref(), Some(&amd));
+        assert_eq!(recall(Some("linux/aarch64")).as_ref(), Some(&arm));
+        assert_eq!(recall(None).as_ref(), Some(&arm), "the last one");
     }
 }

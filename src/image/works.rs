@@ -121,7 +121,7 @@ pub(super) fn works<'a>(
 }
 
 /// The platform to ask for; none: the engine's own.
-fn platform<'a>(service: &'a Service, build: &'a Build, own: &str) -> Option<&'a str> {
+pub(super) fn platform<'a>(service: &'a Service, build: &'a Build, own: &str) -> Option<&'a str> {
     let listed = || match build.platforms.as_slice() {
         [] => None,
         platforms => platforms
@@ -157,6 +157,7 @@ mod tests {
                 reference: service.name.to_string(),
                 build: service.build.is_some(),
                 reason: String::new(),
+                platforms: Vec::new(),
             };
             (service.name.clone(), state)
         });

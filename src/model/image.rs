@@ -1,5 +1,7 @@
 //! Images as webpods ships them: uncompressed layers under their diff IDs (`docs/shipping.md`).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Digest, Pinned};
@@ -38,6 +40,9 @@ pub struct Image {
     /// registry's and stands for `config` too. None: its blobs are sent to hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull: Option<Pinned>,
+    /// The same for hosts of other platforms; they have none themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub variants: Vec<Image>,
 }
 
 impl Image {
@@ -56,7 +61,55 @@ impl Image {
             platform,
             source: None,
             pull: Some(from),
+            variants: Vec::new(),
         }
+    }
+
+    /// One image of several that are the same for different platforms, the first of them first.
+    /// None: there are none.
+    #[must_use]
+    pub fn of_platforms(images: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut images = images.into_iter().map(|image| image.alone());
+        let mut first = images.next()?;
+        for other in images {
+            if first.all().all(|one| one.platform != other.platform) {
+                first.variants.push(other);
+            }
+        }
+        Some(first)
+    }
+
+    /// The image and its variants.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.variants)
+    }
+
+    /// What a host of this platform runs: the variant that is made for it, else the image itself.
+    #[must_use]
+    pub fn on(&self, platform: &str) -> &Self {
+        let wanted = machine(platform);
+        let mut all = self.all();
+        let found = all.find(|one| machine(&one.platform) == wanted);
+        found.unwrap_or(self)
+    }
+
+    /// Without its variants.
+    #[must_use]
+    pub fn alone(&self) -> Self {
+        Self {
+            variants: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether two images are the same content, on every platform.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let digests = |image: &Self| -> BTreeSet<Digest> {
+            let all = image.all();
+            all.map(|one| one.manifest.digest.clone()).collect()
+        };
+        digests(self) == digests(other)
     }
 
     /// Every blob that must be on a host to load the image: layers, config, manifest. None when the
@@ -102,6 +155,19 @@ impl Image {
     }
 }
 
+/// `linux` and `amd64` from `linux/amd64/v2`: what decides whether a program runs at all.
+#[must_use]
+pub fn machine(platform: &str) -> (&str, &str) {
+    let mut parts = platform.split('/');
+    let system = parts.next().unwrap_or_default();
+    let architecture = match parts.next().unwrap_or_default() {
+        "x86_64" | "x86-64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    (system, architecture)
+}
+
 /// What is known of a service's image before anything is built or pulled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -116,6 +182,8 @@ pub enum ImageState {
         build: bool,
         /// Why: `never built`, `source changed since r3`, `--build`.
         reason: String,
+        /// The platforms it will be for; empty: nobody knows yet.
+        platforms: Vec<String>,
     },
     /// Built here, and to be pushed to the registry that hosts pull from; its digest there is known
     /// afterwards.
@@ -130,5 +198,41 @@ impl ImageState {
             Self::Known(image) => Some(image),
             Self::Pending { .. } | Self::Unpublished(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(content: &str, platform: &str) -> Image {
+        let name = format!("r.io/app@{}", Digest::of(content.as_bytes()));
+        let from = name.parse().unwrap();
+        Image::pulled("app".to_owned(), from, 1, platform.to_owned())
+    }
+
+    #[test]
+    fn every_host_gets_what_is_made_for_it() {
+        let amd = image("a", "linux/amd64");
+        let arm = image("b", "linux/arm64/v8");
+        let twice = image("c", "linux/amd64");
+        let both = Image::of_platforms([amd.clone(), arm.clone(), twice]).unwrap();
+        assert_eq!(both.all().count(), 2);
+        assert_eq!(both.on("linux/aarch64"), &arm);
+        assert_eq!(both.on("linux/x86_64").manifest, amd.manifest);
+        assert_eq!(both.on("linux/s390x").manifest, amd.manifest, "the first");
+        assert_eq!(both.alone(), amd);
+        assert_eq!(Image::of_platforms([]), None);
+        let again = Image::of_platforms([both.clone()]).unwrap();
+        assert_eq!(again, amd);
+        assert!(!both.is_same(&amd));
+        assert!(both.is_same(&Image::of_platforms([arm, amd]).unwrap()));
+        let json = serde_json::to_string(&both).unwrap();
+        assert_eq!(serde_json::from_str::<Image>(&json).unwrap(), both);
+        assert!(
+            !serde_json::to_string(&both.alone())
+                .unwrap()
+                .contains("variants")
+        );
     }
 }

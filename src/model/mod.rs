@@ -23,7 +23,7 @@ pub use context::{
     Ports, Proxy, Safety, SafetyLevel, Ssh, Tls, Upstreams,
 };
 pub use hook::Hook;
-pub use image::{Blob, Image, ImageState};
+pub use image::{Blob, Image, ImageState, machine};
 pub use labels::Labels;
 pub use names::{
     ContextName, Digest, HostName, NameError, ProjectName, ReleaseId, ServiceName, StackKey,

@@ -50,8 +50,8 @@ impl Slot {
 /// What one service wants.
 pub(super) struct Desired<'a> {
     pub service: &'a ServiceName,
-    /// None while it is not built or pulled.
-    pub image: Option<&'a Digest>,
+    /// Per host of a wanted replica; empty while it is not built or pulled.
+    pub images: BTreeMap<&'a HostName, &'a Digest>,
     /// Per host of a wanted replica.
     pub configured: &'a BTreeMap<HostName, Configured>,
     pub numbers: &'a BTreeMap<u32, HostName>,
@@ -181,10 +181,11 @@ fn wanted(
 /// Why a container cannot stay; none when it is what is wanted.
 fn why_not(desired: &Desired<'_>, number: u32, host: &HostName, one: &Standing) -> Option<Reason> {
     let config = desired.configured.get(host).map(|one| &one.digest);
-    let image_differs = desired.image.is_none() || desired.image != one.image.as_ref();
+    let image = desired.images.get(host).copied();
+    let image_differs = image.is_none() || image != one.image.as_ref();
     let config_differs = config != one.config.as_ref();
     match (image_differs, config_differs) {
-        (true, _) if desired.image.is_none() => return Some("its image will change".to_owned()),
+        (true, _) if image.is_none() => return Some("its image will change".to_owned()),
         (true, true) => return Some("image and configuration changed".to_owned()),
         (true, false) => return Some("image changed".to_owned()),
         (false, true) => return Some("configuration changed".to_owned()),

@@ -6,7 +6,7 @@ use super::fleet::{Fleet, Member, list};
 use super::work::Work;
 use super::{BlobShipment, ImagePlan, ImageShipment, StepKind};
 use crate::error::{Error, Result};
-use crate::model::{Digest, HostName, Image, Service};
+use crate::model::{Digest, HostName, Image, ImageState, Service, machine};
 
 /// Images with what each host lacks of them; a blob goes to a host once, whatever images share it.
 ///
@@ -18,38 +18,45 @@ pub(super) fn images(
     fleet: &Fleet<'_>,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<ImagePlan>> {
-    let mut plans: BTreeMap<&Digest, ImagePlan> = BTreeMap::new();
-    let mut order = Vec::new();
+    let mut plans: BTreeMap<Identity<'_>, ImagePlan> = BTreeMap::new();
+    let mut order: Vec<Identity<'_>> = Vec::new();
     let mut sent: BTreeMap<HostName, BTreeSet<Digest>> = BTreeMap::new();
     for work in works {
+        check_platform(work, fleet, warnings)?;
         let Some(image) = work.image() else {
             continue;
         };
-        check_platform(work, image, fleet, warnings)?;
-        let plan = plans.entry(&image.manifest.digest).or_insert_with(|| {
-            order.push(&image.manifest.digest);
-            ImagePlan {
-                image: image.clone(),
-                services: Vec::new(),
-                shipments: Vec::new(),
-            }
-        });
-        plan.services.push(work.name().clone());
+        for one in image.all() {
+            let plan = plans.entry(identity(one)).or_insert_with(|| {
+                order.push(identity(one));
+                ImagePlan {
+                    image: one.alone(),
+                    services: Vec::new(),
+                    shipments: Vec::new(),
+                }
+            });
+            plan.services.push(work.name().clone());
+        }
         let fresh = work.fresh_hosts();
         for member in &fleet.members {
-            let has = member.observed.images.contains(&image.manifest.digest);
+            let one = image.on(&member.observed.platform);
+            let Some(plan) = plans.get_mut(&identity(one)) else {
+                continue;
+            };
+            let has = member.observed.images.contains(&one.manifest.digest);
             let listed = plan.shipments.iter().any(|one| one.host == *member.name());
             if !has && !listed && fresh.contains(member.name()) {
                 let sent = sent.entry(member.name().clone()).or_default();
-                plan.shipments.push(shipment(member, image, sent));
+                plan.shipments.push(shipment(member, one, sent));
             }
         }
     }
     for work in works.iter().filter(|work| !work.wanted.local) {
         let lacks = work
             .image()
-            .and_then(|image| plans.get(&image.manifest.digest))
             .into_iter()
+            .flat_map(Image::all)
+            .filter_map(|image| plans.get(&identity(image)))
             .flat_map(|plan| &plan.shipments)
             .filter(|shipment| !shipment.blobs.is_empty());
         let hosts: Vec<&HostName> = lacks.map(|shipment| &shipment.host).collect();
@@ -64,8 +71,15 @@ pub(super) fn images(
     }
     Ok(order
         .into_iter()
-        .filter_map(|digest| plans.remove(digest))
+        .filter_map(|image| plans.remove(&image))
         .collect())
+}
+
+/// What tells images apart: in a registry, one digest may stand for several platforms.
+type Identity<'i> = (&'i Digest, &'i str);
+
+fn identity(image: &Image) -> Identity<'_> {
+    (&image.manifest.digest, &image.platform)
 }
 
 fn shipment(member: &Member<'_>, image: &Image, sent: &mut BTreeSet<Digest>) -> ImageShipment {
@@ -135,20 +149,8 @@ pub(super) fn loads(plans: &[ImagePlan]) -> Steps {
     loads.collect()
 }
 
-/// `linux` and `amd64` from `linux/amd64/v2`: what decides whether a program runs at all.
-fn machine(platform: &str) -> (&str, &str) {
-    let mut parts = platform.split('/');
-    let system = parts.next().unwrap_or_default();
-    let architecture = match parts.next().unwrap_or_default() {
-        "x86_64" | "x86-64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    (system, architecture)
-}
-
 /// How a host runs an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Runs {
     Itself,
     /// By an emulator, or as a processor of 64 bits runs a program of 32.
@@ -156,52 +158,60 @@ enum Runs {
     Never,
 }
 
-fn runs(member: &Member<'_>, image: &Image) -> Runs {
+/// How a host runs the best of what there is for these platforms.
+fn runs(member: &Member<'_>, platforms: &[&str]) -> Runs {
     let (system, architecture) = machine(&member.observed.platform);
-    let wanted = machine(&image.platform);
     let narrow = [("amd64", "386"), ("arm64", "arm")];
-    if wanted == (system, architecture) {
-        Runs::Itself
-    } else if wanted.0 == system
-        && (member.observed.emulates.contains(wanted.1)
-            || narrow.contains(&(architecture, wanted.1)))
-    {
-        Runs::Foreign
-    } else {
-        Runs::Never
-    }
+    let each = platforms.iter().map(|platform| {
+        let wanted = machine(platform);
+        if wanted == (system, architecture) {
+            Runs::Itself
+        } else if wanted.0 == system
+            && (member.observed.emulates.contains(wanted.1)
+                || narrow.contains(&(architecture, wanted.1)))
+        {
+            Runs::Foreign
+        } else {
+            Runs::Never
+        }
+    });
+    each.min().unwrap_or(Runs::Itself)
 }
 
-/// An image goes only where it runs; where it runs badly, only when the service says so.
-fn check_platform(
-    work: &Work<'_>,
-    image: &Image,
-    fleet: &Fleet<'_>,
-    warnings: &mut Vec<String>,
-) -> Result<()> {
+/// An image goes only where it runs; where it runs badly, only when the service says so. What is
+/// not built yet is refused before it is.
+fn check_platform(work: &Work<'_>, fleet: &Fleet<'_>, warnings: &mut Vec<String>) -> Result<()> {
     let service: &Service = &work.wanted.service;
+    let (platforms, is): (Vec<&str>, _) = match &work.wanted.image {
+        ImageState::Known(image) | ImageState::Unpublished(image) => {
+            (image.all().map(|one| &*one.platform).collect(), "is")
+        }
+        ImageState::Pending { platforms, .. } => {
+            (platforms.iter().map(String::as_str).collect(), "will be")
+        }
+    };
     let hosts = work.numbers.values().collect::<BTreeSet<_>>();
     let members: Vec<&Member<'_>> = hosts.into_iter().filter_map(|it| fleet.get(it)).collect();
     let which = |how: Runs| -> Vec<&Member<'_>> {
         let members = members.iter().copied();
         members
-            .filter(|member| runs(member, image) == how)
+            .filter(|member| runs(member, &platforms) == how)
             .collect()
     };
     let (never, foreign) = (which(Runs::Never), which(Runs::Foreign));
     let what = |wrong: &[&Member<'_>]| {
-        let platforms: BTreeSet<&str> = wrong
+        let theirs: BTreeSet<&str> = wrong
             .iter()
             .map(|member| member.observed.platform.as_str())
             .collect();
-        let platforms: Vec<&str> = platforms.into_iter().collect();
+        let theirs: Vec<&str> = theirs.into_iter().collect();
         format!(
-            "the image of service `{}` is for `{}`, but {} {} `{}`",
+            "the image of service `{}` {is} for {}, but {} {} `{}`",
             service.name,
-            image.platform.escape_debug(),
+            list(platforms.iter().map(|one| one.escape_debug().to_string())),
             list(wrong.iter().map(|member| member.name())),
             if wrong.len() == 1 { "is" } else { "are" },
-            platforms.join("`, `")
+            theirs.join("`, `")
         )
     };
     if never.is_empty() && (foreign.is_empty() || service.platform.is_some()) {
@@ -213,14 +223,21 @@ fn check_platform(
     let wrong = if never.is_empty() { foreign } else { never };
     let first = wrong.first().map(|member| &*member.observed.platform);
     let refused = Error::user(what(&wrong));
+    let listed = service.build.as_ref().filter(|it| !it.platforms.is_empty());
     Err(if service.platform.is_some() {
         refused
-            .hint("remove `platform` from the service, or write that of the hosts")
-            .hint("or place it elsewhere with `x-placement.hosts`, one service per platform")
+            .hint("remove `platform` from the service: it is built for every host then")
+            .hint("or place it elsewhere with `x-placement.hosts`")
+    } else if listed.is_some() {
+        refused.hint(format!(
+            "add `{}` to `build.platforms`, or place the service elsewhere with \
+             `x-placement.hosts`",
+            first.unwrap_or("linux/amd64")
+        ))
     } else {
         refused.hint(format!(
-            "build for the hosts with `platform: {}` in the service, or place it elsewhere with \
-             `x-placement.hosts`, one service per platform",
+            "make the image for `{}` too, or place the service elsewhere with \
+             `x-placement.hosts`",
             first.unwrap_or("linux/amd64")
         ))
     })

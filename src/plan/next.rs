@@ -86,7 +86,7 @@ pub(super) fn is_same(new: &Release, old: &Release) -> bool {
     let same_services = new.services.len() == old.services.len()
         && new.services.iter().all(|(name, service)| {
             old.services.get(name).is_some_and(|recorded| {
-                recorded.image.manifest.digest == service.image.manifest.digest
+                recorded.image.is_same(&service.image)
                     && recorded.config == service.config
                     && recorded.replicas == service.replicas
             })

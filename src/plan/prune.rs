@@ -69,7 +69,7 @@ fn images<'r>(releases: impl IntoIterator<Item = &'r Release>) -> impl Iterator<
     let services = releases
         .into_iter()
         .flat_map(|release| release.services.values());
-    services.map(|service| &service.image)
+    services.flat_map(|service| service.image.all())
 }
 
 fn digest(image: &Image) -> &Digest {

@@ -68,7 +68,7 @@ fn wanted(inputs: &Inputs<'_>, recorded: &ReleaseService) -> Wanted {
         .images
         .get(&recorded.service.name)
         .and_then(ImageState::known)
-        .is_some_and(|image| image.manifest.digest == recorded.image.manifest.digest);
+        .is_some_and(|image| image.is_same(&recorded.image));
     Wanted {
         service: recorded.service.clone(),
         image: ImageState::Known(recorded.image.clone()),

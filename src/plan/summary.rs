@@ -35,6 +35,7 @@ pub(super) fn services(
                 reference,
                 build,
                 reason,
+                ..
             } => {
                 let verb = if *build { "build" } else { "pull" };
                 (reference.clone(), true, Some(format!("{verb}: {reason}")))

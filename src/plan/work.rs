@@ -129,11 +129,15 @@ impl<'w> Work<'w> {
                 configured.insert(host.clone(), one);
             }
         }
-        let image = wanted.image.known().map(|image| &image.manifest.digest);
+        let images = configured.keys().filter_map(|host| {
+            let platform = &frame.fleet.get(host)?.observed.platform;
+            let image = wanted.image.known()?.on(platform);
+            Some((host, &image.manifest.digest))
+        });
         let slots = diff::slots(
             &Desired {
                 service: &service.name,
-                image,
+                images: images.collect(),
                 configured: &configured,
                 numbers: &numbers,
                 force: frame.inputs.options.force_recreate,
@@ -252,7 +256,7 @@ impl<'w> Work<'w> {
                 &self.wanted.service,
                 member.host,
                 &Identity {
-                    image: self.image()?,
+                    image: self.image()?.on(&member.observed.platform),
                     release: self.release,
                     replica: slot.number,
                     ports: &replica.ports,

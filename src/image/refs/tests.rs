@@ -30,6 +30,7 @@ fn image(layers: &[&str]) -> Image {
         platform: "linux/amd64".to_owned(),
         source: None,
         pull: None,
+        variants: Vec::new(),
     }
 }
 

@@ -11,18 +11,28 @@ use crate::image::{Store, local};
 use crate::model::{Image, ImageState, Reference, Repository, ServiceName};
 
 impl Store {
-    /// A built image as hosts pull it, if it was pushed from here.
+    /// What is known of an image that hosts pull: what was pushed from here, if everything was.
     #[must_use]
-    pub fn published(&self, state: ImageState, repository: &Repository) -> ImageState {
-        match state {
-            ImageState::Known(image) if image.pull.is_none() => {
-                match self.recall(Key::Pushed(&key(&image, repository))) {
-                    Some(pushed) => ImageState::Known(named(pushed, &image)),
-                    None => ImageState::Unpublished(image),
-                }
-            }
-            other => other,
+    pub fn published(&self, state: ImageState, to: &Repository) -> ImageState {
+        let ImageState::Known(image) = state else {
+            return state;
+        };
+        let pushed = image.all().map(|one| match one.pull {
+            Some(_) => Some(one.clone()),
+            None => self.pushed(one, to),
+        });
+        let pushed: Option<Vec<Image>> = pushed.collect();
+        match pushed.and_then(Image::of_platforms) {
+            Some(image) => ImageState::Known(image),
+            None => ImageState::Unpublished(image),
         }
+    }
+
+    /// An image as it was pushed from here, if it was.
+    #[must_use]
+    pub fn pushed(&self, image: &Image, to: &Repository) -> Option<Image> {
+        let pushed = self.recall(Key::Pushed(&key(image, to)))?;
+        Some(named(pushed, image))
     }
 
     /// Pushes an image of this store and gives it back as hosts pull it.

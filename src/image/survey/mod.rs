@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 
 use super::archive::same_platform;
 use super::records::Key;
-use super::{Store, source};
+use super::{Store, source, works};
 use crate::docker::{Engine, Found};
 use crate::error::{Error, Result};
 use crate::model::{Digest, Image, ImageState, Project, Service, ServiceName};
@@ -127,7 +127,7 @@ impl Asked<'_> {
         if let Some(image) = known {
             return Ok(self.named(image));
         }
-        let last = self.store.recall(Key::Reference(&self.reference));
+        let last = self.last();
         if mode == BuildMode::Never {
             return self.last_built(last);
         }
@@ -150,16 +150,29 @@ impl Asked<'_> {
     fn known(&self, source: &Digest) -> Option<Image> {
         self.store
             .recall_complete(Key::Source(source))
-            .or_else(|| {
-                let recorded = self.recorded?;
-                (recorded.source.as_ref() == Some(source)).then(|| recorded.clone())
-            })
             .filter(|image| self.right_platform(image))
+            .or_else(|| {
+                let mut recorded = self.recorded();
+                recorded.find(|image| image.source.as_ref() == Some(source))
+            })
+    }
+
+    /// What the active release has for the platform that is asked for.
+    fn recorded(&self) -> impl Iterator<Item = Image> {
+        let all = self.recorded.into_iter().flat_map(Image::all);
+        all.map(Image::alone)
+            .filter(|image| self.right_platform(image))
+    }
+
+    /// What the name stood for here last.
+    fn last(&self) -> Option<Image> {
+        let platform = self.service.platform.as_deref();
+        self.store.recall_named(&self.reference, platform)
     }
 
     fn last_built(&self, last: Option<Image>) -> Result<ImageState> {
         let complete = last.filter(|image| self.store.complete(image));
-        match complete.or_else(|| self.recorded.cloned()) {
+        match complete.or_else(|| self.recorded().next()) {
             Some(image) => Ok(self.named(image)),
             None => Err(Error::user(format!(
                 "service `{}` was never built, and `--no-build` forbids it now",
@@ -181,12 +194,12 @@ impl Asked<'_> {
         {
             return Ok(self.named(image));
         }
-        let last = self.store.recall_complete(Key::Reference(&self.reference));
-        let recorded = self
-            .recorded
-            .filter(|image| image.reference == self.reference)
-            .cloned();
-        let known = last.or(recorded).filter(|image| self.right_platform(image));
+        let last = self.last().filter(|image| self.store.complete(image));
+        let last = last.filter(|image| self.right_platform(image));
+        let known = last.or_else(|| {
+            let mut recorded = self.recorded();
+            recorded.find(|image| image.reference == self.reference)
+        });
         Ok(match known {
             Some(image) => self.named(image),
             None if self.policy("never") => {
@@ -222,8 +235,7 @@ impl Asked<'_> {
         if !self.right_platform(&image) {
             return Ok(None);
         }
-        self.store
-            .remember(Key::Reference(&self.reference), &image)?;
+        self.store.remember_named(&self.reference, &image)?;
         Ok(Some(image))
     }
 
@@ -242,7 +254,18 @@ impl Asked<'_> {
             reference: self.reference.clone(),
             build,
             reason: reason.to_owned(),
+            platforms: self.platform().into_iter().collect(),
         }
+    }
+
+    /// The platform that it will be for, as far as that is known.
+    fn platform(&self) -> Option<String> {
+        let own = self.local.map(|engine| engine.identity().platform.as_str());
+        let asked = match (&self.service.build, own) {
+            (Some(build), Some(own)) => works::platform(self.service, build, own),
+            _ => self.service.platform.as_deref(),
+        };
+        asked.or(own).map(str::to_owned)
     }
 }
 

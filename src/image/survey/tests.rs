@@ -105,6 +105,7 @@ async fn what_was_never_built_is_built() {
             reference: "shop-web".to_owned(),
             build: true,
             reason: "never built".to_owned(),
+            platforms: Vec::new(),
         }
     );
     let error = fixture.survey("web", BuildMode::Never).await.unwrap_err();

@@ -104,7 +104,8 @@ fn state(plan: &Plan, observed: &Observed, wrong: &mut Vec<String>) {
         };
         let services = next.releases.iter().flat_map(|one| one.services.values());
         for service in services {
-            if images.contains(&service.image.host_tag()) {
+            let mut needed = service.image.all();
+            if needed.any(|image| images.contains(&image.host_tag())) {
                 wrong.push(format!(
                     "step {} removes the image `{}`, which a kept release needs",
                     prune.id, service.image.reference

@@ -92,6 +92,7 @@ async fn refs(here: &Stage) -> Result<()> {
     let Some(release) = state.and_then(|state| state.release(plan.release)) else {
         return Ok(());
     };
+    let platform = &here.node.engine().await?.identity().platform;
     let images = release
         .services
         .values()
@@ -99,7 +100,7 @@ async fn refs(here: &Stage) -> Result<()> {
             let mut replicas = service.replicas.iter();
             replicas.any(|replica| replica.host == *here.node.name())
         })
-        .map(|service| &service.image);
+        .map(|service| service.image.on(platform));
     let cache = &scene.context.artifacts.remote_cache_dir;
     let written = image::write_refs(&here.node, cache, &plan.key, plan.release, images);
     held(written).await

@@ -86,6 +86,7 @@ stories! {
     placement_refused
     placement_typo
     platforms
+    platforms_mixed
     ports_avoid_others
     ports_exhausted
     ports_range_wrong

@@ -216,7 +216,12 @@ fn text(step: &Step) -> String {
                 sources(blobs)
             )
         }
-        StepKind::Load { image } if image.pull.is_some() => format!("pull {}", image.reference),
+        StepKind::Load { image } if image.pull.is_some() => {
+            format!("pull {} for {}", image.reference, image.platform)
+        }
+        StepKind::Load { image } if image.platform != "linux/amd64" => {
+            format!("load {} for {}", image.reference, image.platform)
+        }
         StepKind::Load { image } => format!("load {}", image.reference),
         StepKind::Prepare {
             networks,

@@ -101,6 +101,8 @@ pub struct ClaimSpec {
 #[serde(deny_unknown_fields, default)]
 pub struct ServiceSpec {
     pub image: String,
+    /// With `pending`: the platforms it will be built for.
+    pub made_for: Vec<String>,
     /// `build: source changed`: the image is not known yet.
     pub pending: Option<String>,
     pub replicas: Option<u32>,
@@ -160,6 +162,8 @@ pub struct VolumeSpec {
 #[serde(deny_unknown_fields, default)]
 pub struct ImageSpec {
     pub platform: Option<String>,
+    /// Made for several, each its own.
+    pub platforms: Vec<String>,
     /// Names of layers; images that share a name share the layer.
     pub layers: Vec<String>,
     /// The registry that hosts pull it from themselves.
@@ -380,6 +384,7 @@ impl World {
                 reference: spec.image.clone(),
                 build: true,
                 reason: reason.clone(),
+                platforms: spec.made_for.clone(),
             },
             None => ImageState::Known(image(
                 &spec.image,
@@ -397,6 +402,23 @@ impl World {
 
 /// An image made of its name: the same name is the same content.
 pub fn image(reference: &str, spec: &ImageSpec) -> Image {
+    if !spec.platforms.is_empty() {
+        let each = spec.platforms.iter().map(|platform| {
+            let own = ImageSpec {
+                platform: Some(platform.clone()),
+                platforms: Vec::new(),
+                ..spec.clone()
+            };
+            let content = match &spec.pull {
+                Some(_) => reference.to_owned(),
+                None => format!("{reference} {platform}"),
+            };
+            let mut image = image(&content, &own);
+            image.reference = reference.to_owned();
+            image
+        });
+        return Image::of_platforms(each).unwrap();
+    }
     let blob = |what: &str, size: u64| Blob {
         digest: Digest::of(what.as_bytes()),
         size,
@@ -430,6 +452,7 @@ pub fn image(reference: &str, spec: &ImageSpec) -> Image {
             .unwrap_or_else(|| "linux/amd64".to_owned()),
         source: None,
         pull: None,
+        variants: Vec::new(),
     }
 }
 
