@@ -414,7 +414,7 @@ pub fn image(reference: &str, spec: &ImageSpec) -> Image {
                 None => format!("{reference} {platform}"),
             };
             let mut image = image(&content, &own);
-            image.reference = reference.to_owned();
+            reference.clone_into(&mut image.reference);
             image
         });
         return Image::of_platforms(each).unwrap();
