@@ -5,7 +5,6 @@
 //! [`crate::remote::Host`], create bodies pass through untouched, and the API version is always
 //! sent. `bollard` supplies the types of the answers.
 
-mod base64;
 mod call;
 mod containers;
 mod engine;

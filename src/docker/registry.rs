@@ -1,15 +1,24 @@
 //! What engines do with registries: look up, pull and push, with credentials for one call only.
 
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::call::Call;
-use super::{Engine, EngineError, Result, base64};
+use super::{Engine, EngineError, Result};
 use crate::model::{Digest, Pinned, Reference};
 
 /// How `X-Registry-Auth` and Docker's configuration call Docker Hub.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 const HIDDEN: &str = "***";
+/// What others wrote may be padded or not.
+const LENIENT: GeneralPurposeConfig =
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+/// What engines read `X-Registry-Auth` with.
+const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 
 /// Credentials in the form an engine is given them. They are shown nowhere.
 #[derive(Clone)]
@@ -56,12 +65,14 @@ impl RegistryAuth {
     /// credentials. None: it is something else.
     #[must_use]
     pub fn basic(registry: &str, encoded: &str) -> Option<(String, Self)> {
-        let text = String::from_utf8(base64::decode(encoded)?).ok()?;
+        let encoded = encoded.trim();
+        let bytes = PLAIN.decode(encoded).or_else(|_| URL.decode(encoded));
+        let text = String::from_utf8(bytes.ok()?).ok()?;
         let (user, password) = text.split_once(':')?;
         // Older versions of Docker padded it with zeros.
         let password = password.trim_end_matches('\0');
         let mut auth = Self::password(registry, user, password);
-        auth.hidden.push(encoded.trim().to_owned());
+        auth.hidden.push(encoded.to_owned());
         Some((user.to_owned(), auth))
     }
 
@@ -76,7 +87,7 @@ impl RegistryAuth {
     }
 
     fn new(written: &Value, mut hidden: Vec<String>) -> Self {
-        let header = base64::encode_url(written.to_string().as_bytes());
+        let header = URL.encode(written.to_string());
         hidden.retain(|secret| !secret.is_empty());
         if !hidden.is_empty() {
             hidden.push(header.clone());
@@ -233,7 +244,7 @@ mod tests {
     use super::*;
 
     fn decoded(auth: &RegistryAuth) -> Value {
-        serde_json::from_slice(&base64::decode(&auth.header).unwrap()).unwrap()
+        serde_json::from_slice(&URL.decode(&auth.header).unwrap()).unwrap()
     }
 
     #[test]
@@ -246,6 +257,15 @@ mod tests {
         let (user, auth) = RegistryAuth::basic("docker.io", "Y2k6aHVudGVyMjp4").unwrap();
         assert_eq!(user, "ci");
         assert_eq!(decoded(&auth)["password"], "hunter2:x");
+        for written in [
+            "w7_Dvzp-fg==",
+            "w7/Dvzp+fg==",
+            "w7/Dvzp+fg",
+            " w7/Dvzp+fg==\n",
+        ] {
+            let (user, _) = RegistryAuth::basic("r.io", written).unwrap();
+            assert_eq!(user, "\u{ff}\u{ff}");
+        }
         assert_eq!(decoded(&auth)["serveraddress"], DOCKER_HUB);
         assert_eq!(decoded(&RegistryAuth::anonymous()), json!({}));
         let token = RegistryAuth::identity_token("r.io", "tok");

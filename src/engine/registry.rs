@@ -177,13 +177,17 @@ impl Engine {
         image: &Image,
         to: &Repository,
     ) -> Result<Image> {
-        if image.pull.is_some() {
-            return Ok(image.clone());
-        }
         let (store, events) = (self.store().await?, &self.settings.events);
-        match store.pushed(image, to) {
-            Some(pushed) if store.is_published(&pushed, events).await? => Ok(pushed),
-            _ => store.publish(service, image, to, events).await,
+        let pushed = match image.pull {
+            Some(_) => Some(image.clone()),
+            None => store.pushed(image, to),
+        };
+        match pushed {
+            Some(pushed) => match store.lost(&pushed, events).await {
+                Some(built) => store.publish(service, &built, to, events).await,
+                None => Ok(pushed),
+            },
+            None => store.publish(service, image, to, events).await,
         }
     }
 }

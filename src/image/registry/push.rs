@@ -91,27 +91,30 @@ impl Store {
         Ok(pulled)
     }
 
-    /// Whether the registry still has what was pushed; when it does not say, it has.
-    ///
-    /// # Errors
-    /// There is no engine here; the credentials cannot be read.
-    pub async fn is_published(&self, image: &Image, events: &Events) -> Result<bool> {
-        let Some(pinned) = &image.pull else {
-            return Ok(false);
-        };
-        let engine = local::engine(events).await?;
-        let credentials = Credentials::find(pinned.repository().registry()).await?;
-        let name: Reference = pinned.to_string().parse()?;
-        match engine.look_up(&name, &credentials.auth).await {
-            Err(error) => Ok(Fault::of(&error.to_string()) != Fault::Missing),
-            Ok(_) => Ok(true),
-        }
+    /// The image of this store that was pushed, when the registry no longer has it. None: the
+    /// registry has it, or nobody can say, or it was pushed elsewhere.
+    pub async fn lost(&self, pushed: &Image, events: &Events) -> Option<Image> {
+        let name: Reference = pushed.pull.as_ref()?.to_string().parse().ok()?;
+        let built = self.recall_complete(Key::Source(pushed.source.as_ref()?))?;
+        let engine = local::engine(events).await.ok()?;
+        let credentials = Credentials::find(name.repository.registry()).await.ok()?;
+        let refused = engine.look_up(&name, &credentials.auth).await.err()?;
+        let gone = Fault::of(&refused.to_string()) == Fault::Missing;
+        gone.then(|| named_as(built, pushed))
     }
 }
 
 /// Which image, pushed where.
 fn key(image: &Image, repository: &Repository) -> String {
     format!("{repository} {}", image.manifest.digest)
+}
+
+/// The built image under the name that was pushed.
+fn named_as(built: Image, pushed: &Image) -> Image {
+    Image {
+        reference: pushed.reference.clone(),
+        ..built
+    }
 }
 
 /// The pushed image under the name and source that it has now.
