@@ -303,7 +303,7 @@ fn port_list(node: &mut Node) -> Checked<()> {
                 if let Some(ip) = ip
                     && ip.parse::<std::net::IpAddr>().is_err()
                 {
-                    problems.push(Problem::new(at, format!("{ip:?} is not an address")));
+                    problems.push(Problem::new(at, format!("{ip:?} is not an IP address")));
                     continue;
                 }
                 let mut item = item.clone();

@@ -62,7 +62,7 @@ pub fn text(text: &str, to: Type) -> Result<(Value, Option<String>), String> {
                 "false" => return Ok((Value::Bool(false), None)),
                 "y" | "yes" | "on" => true,
                 "n" | "no" | "off" => false,
-                _ => return Err(format!("{text:?} is not a boolean")),
+                _ => return Err(format!("{text:?} is neither `true` nor `false`")),
             };
             let remark = format!("{text:?} as a boolean is not YAML 1.2; write `{value}`");
             Ok((Value::Bool(value), Some(remark)))
@@ -77,6 +77,9 @@ pub fn text(text: &str, to: Type) -> Result<(Value, Option<String>), String> {
         }
         Type::Float => match text.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok((Value::Float(value), None)),
+            _ if text.contains(',') => {
+                Err(format!("{text:?} is not a number; write `.` for the `,`"))
+            }
             _ => Err(format!("{text:?} is not a number")),
         },
     }

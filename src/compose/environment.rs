@@ -201,12 +201,13 @@ fn read_env_file(
     let Some(path) = file.get("path").and_then(Node::as_str) else {
         return Ok(Variables::new());
     };
+    let place = folder.join(path);
+    let path = shown(path, folder);
     let required = file.get("required");
     if let Some(required) = required.filter(|required| truth(required).is_none()) {
         let message = format!("env file `{path}`: `required` must be a boolean");
         return Err(Problem::new(required.at, message));
     }
-    let place = folder.join(path);
     if !place.exists() {
         if required.and_then(truth) == Some(false) {
             return Ok(Variables::new());
@@ -229,6 +230,13 @@ fn read_env_file(
     found.map_err(|(line, message)| {
         Problem::new(file.at, format!("env file `{path}` line {line}: {message}"))
     })
+}
+
+/// A path as messages name it: relative to the project when inside it.
+fn shown(path: &str, folder: &Path) -> String {
+    let path = Path::new(path);
+    let path = path.strip_prefix(folder).unwrap_or(path);
+    path.display().to_string()
 }
 
 fn read_env_files(service: &mut Node, project: &Variables, folder: &Path) -> Checked<()> {

@@ -227,7 +227,10 @@ fn reference(name: &str, extends: &Node) -> Checked<Reference> {
             let Some((service, text)) = service.and_then(|node| Some((node, node.as_str()?)))
             else {
                 let message = format!("services.{name}.extends: `service` is missing");
-                return fail(extends.at, message);
+                let problem = Problem::new(extends.at, message);
+                return Err(vec![
+                    problem.hint("name the service that is extended: `service: …`"),
+                ]);
             };
             Ok(Reference {
                 service: text.to_owned(),
@@ -258,6 +261,10 @@ fn cycle(chain: &[Link], link: &Link, at: Span) -> Problem {
         let message = format!("more than {LONGEST} services extend each other in a row");
         return Problem::new(at, message);
     };
+    if chain.len() == start + 1 {
+        let message = format!("service `{}` extends itself", link.1.escape_debug());
+        return Problem::new(at, message).hint("name another service, or one of another `file:`");
+    }
     let shown: Vec<String> = chain[start..]
         .iter()
         .chain(std::iter::once(link))

@@ -62,7 +62,12 @@ impl Pass<'_> {
             Value::Str(text) => match self.string(text, path) {
                 Ok(Some(value)) => node.value = value,
                 Ok(None) => {}
-                Err(problem) => tell(self.problems, problem.placed(node.at)),
+                Err(problem) => {
+                    let mut problem = problem.placed(node.at);
+                    problem.at = template::faulty(text, self.lookup)
+                        .map_or(node.at, |(from, to)| node.at.part(text.len(), from, to));
+                    tell(self.problems, problem);
+                }
             },
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! One load: reads files, takes each document through the passes and lays it over the ones before.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::diagnose::{Brought, Checked, Problem, fail};
@@ -246,16 +247,25 @@ impl Loader {
 
     /// Reads and parses a file; `-` is standard input.
     fn parse(&mut self, path: &Path) -> Checked<(FileId, Vec<Option<Node>>)> {
-        let bytes = bytes(path).map_err(|problem| {
+        let shown = || {
             let shown = path.strip_prefix(&self.cwd).unwrap_or(path).display();
-            vec![Problem::nowhere(format!(
-                "cannot read `{shown}`: {problem}"
-            ))]
-        })?;
-        let text = parse::text(bytes).map_err(|problem| {
-            let shown = path.strip_prefix(&self.cwd).unwrap_or(path).display();
-            vec![Problem::nowhere(format!("`{shown}` {problem}"))]
-        })?;
+            shown.to_string()
+        };
+        let bytes = match bytes(path) {
+            Ok(bytes) => bytes,
+            Err(problem) if problem.kind() == ErrorKind::NotFound => {
+                let problem = Problem::nowhere(format!("there is no file `{}`", shown()));
+                return Err(vec![problem.hint(
+                    "paths start in the folder of the project, or of the file that is included",
+                )]);
+            }
+            Err(problem) => {
+                let message = format!("cannot read `{}`: {problem}", shown());
+                return fail(Span::NOWHERE, message);
+            }
+        };
+        let text = parse::text(bytes)
+            .or_else(|problem| fail(Span::NOWHERE, format!("`{}` {problem}", shown())))?;
         let file = self.sources.add(path, &self.cwd, text);
         let Some(source) = self.sources.get(file) else {
             return Ok((file, Vec::new()));
@@ -272,7 +282,7 @@ impl Loader {
     }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     use std::io::Read as _;
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
@@ -284,8 +294,8 @@ fn bytes(path: &Path) -> Result<Vec<u8>, String> {
         std::fs::File::open(path).and_then(|file| file.take(BIGGEST + 1).read_to_end(&mut bytes))
     };
     match read {
-        Err(error) => Err(error.to_string()),
-        Ok(size) if size as u64 > BIGGEST => Err("it is bigger than 32 MiB".to_owned()),
+        Err(error) => Err(error),
+        Ok(size) if size as u64 > BIGGEST => Err(std::io::Error::other("it is bigger than 32 MiB")),
         Ok(_) => Ok(bytes),
     }
 }

@@ -48,6 +48,7 @@ mod schema;
 mod shell;
 mod snippet;
 mod source;
+mod syntax;
 mod template;
 mod typed;
 mod unique;

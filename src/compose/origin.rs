@@ -117,7 +117,7 @@ impl<'a> Origins<'a> {
             let mut keys = vec!["services".to_owned(), name.clone()];
             keys.extend_from_slice(rest);
             if let Some(at) = self.place(file, &keys) {
-                return Some((at, label(over, &format!(" of `{}`", name.escape_debug()))));
+                return Some((at, label(over, &format!(", of `{}`", name.escape_debug()))));
             }
         }
         None
@@ -180,7 +180,7 @@ fn label(merged: bool, whose: &str) -> String {
     let what = if merged {
         "merged with this"
     } else {
-        "set over this"
+        "over this"
     };
     format!("{what}{whose}")
 }

@@ -10,6 +10,7 @@ use super::escapes;
 use super::node::{Entry, List, Map, Mark, Node, Text, Value};
 use super::scalar;
 use super::source::{FileId, Source, Span};
+use super::syntax;
 
 /// Deepest nesting that is read. Compose files need about ten levels.
 const DEEPEST: usize = 160;
@@ -104,7 +105,7 @@ fn attempt(
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| {
             let at = error.marker().byte_offset().unwrap_or_default();
-            let problem = Problem::new(Span::new(file, at, at + 1), error.info());
+            let problem = syntax::problem(text, file, at, &error.info());
             (at, vec![problem])
         })?;
         let range = span.byte_range().unwrap_or_default();

@@ -21,7 +21,9 @@ pub fn parse(spec: &str) -> Result<Vec<Port>, String> {
         None => (spec, "tcp".to_owned()),
     };
     if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(bad("the protocol is one of tcp, udp, sctp"));
+        return Err(bad(&format!(
+            "the protocol is `tcp`, `udp` or `sctp`, not {protocol:?}"
+        )));
     }
     let (ip, published, target) = split(address).ok_or_else(|| bad("the address is not valid"))?;
     if target.is_empty() {
@@ -30,22 +32,21 @@ pub fn parse(spec: &str) -> Result<Vec<Port>, String> {
     let host_ip = match ip {
         "" => None,
         ip if ip.parse::<std::net::IpAddr>().is_ok() => Some(ip.to_owned()),
-        _ => return Err(bad(&format!("{ip:?} is not an address"))),
+        _ => return Err(bad(&format!("{ip:?} is not an IP address"))),
     };
-    let (first, last) = range(target).ok_or_else(|| bad("the container's port is not valid"))?;
+    let (first, last) = range(target).ok_or_else(|| bad(&no_port("container", target)))?;
     let wanted = u32::from(last) - u32::from(first);
     let host = match published {
         "" => None,
-        published => {
-            let range = range(published).ok_or_else(|| bad("the host's port is not valid"))?;
-            Some(range)
-        }
+        published => Some(range(published).ok_or_else(|| bad(&no_port("host", published)))?),
     };
     if let Some((from, to)) = host
         && u32::from(to) - u32::from(from) != wanted
         && first != last
     {
-        return Err(bad("the two ranges differ in length"));
+        return Err(bad(&format!(
+            "{published} and {target} are ranges of different length"
+        )));
     }
     let one = |step: u16| {
         let published = host.map(|(from, to)| {
@@ -64,6 +65,10 @@ pub fn parse(spec: &str) -> Result<Vec<Port>, String> {
         }
     };
     Ok((0..=last - first).map(one).collect())
+}
+
+fn no_port(whose: &str, text: &str) -> String {
+    format!("{text:?} is no port of the {whose}, which is a number up to 65535 or a range")
 }
 
 /// How many ports a short form stands for; 1 for what is none.

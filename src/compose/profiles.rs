@@ -105,7 +105,13 @@ pub fn select(model: &mut Node, disabled: &Map, wanted: &[String]) -> Checked<()
                 let near = crate::error::near_miss(&name, services.keys().map(Text::as_str))
                     .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
                 let message = format!("there is no service `{}`{near}", name.escape_debug());
-                return Err(vec![Problem::nowhere(message)]);
+                let all: Vec<String> = services
+                    .keys()
+                    .take(8)
+                    .map(|key| format!("`{key}`"))
+                    .collect();
+                let hint = format!("services are {}", all.join(", "));
+                return Err(vec![Problem::nowhere(message).hint(hint)]);
             }
             continue;
         };

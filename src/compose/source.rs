@@ -30,6 +30,21 @@ impl Span {
         }
     }
 
+    /// The bytes `from..to` of a scalar that is `length` bytes long as text; all of it when it is
+    /// not written the way it reads.
+    pub fn part(self, length: usize, from: usize, to: usize) -> Self {
+        let range = self.range();
+        let quote = match range.len().checked_sub(length) {
+            Some(0) => 0,
+            Some(2) => 1,
+            _ => return self,
+        };
+        self.file().map_or(self, |file| {
+            let start = range.start + quote;
+            Self::new(file, start + from, start + to)
+        })
+    }
+
     /// The file, unless nowhere.
     pub fn file(self) -> Option<FileId> {
         (self != Self::NOWHERE).then_some(FileId(u16::from_ne_bytes(self.file)))

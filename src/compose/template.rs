@@ -113,6 +113,26 @@ enum Piece<'a> {
     },
 }
 
+/// Where the first `${…}` stands that cannot be replaced.
+pub fn faulty(text: &str, lookup: Lookup<'_>) -> Option<(usize, usize)> {
+    let mut from = 0;
+    while let Some(at) = text[from..].find('$') {
+        let start = from + at;
+        let Ok((piece, rest)) = split(&text[start + 1..]) else {
+            let end = text[start..].find('}');
+            return Some((start, end.map_or(text.len(), |end| start + end + 1)));
+        };
+        let end = text.len() - rest.len();
+        if matches!(piece, Piece::Operation { .. })
+            && substitute(&text[start..end], lookup, &mut |_| {}).is_err()
+        {
+            return Some((start, end));
+        }
+        from = end;
+    }
+    None
+}
+
 /// What follows a `$`, and the text after it.
 fn split(text: &str) -> Result<(Piece<'_>, &str), Fault> {
     if let Some(rest) = text.strip_prefix('$') {
@@ -250,6 +270,20 @@ mod tests {
         }
         assert_eq!(ok("$$$"), "$$");
         assert_eq!(ok("${NO:-$ x}"), "$ x");
+    }
+
+    #[test]
+    fn the_place_of_a_fault_is_found() {
+        let lookup = |name: &str| (name == "SET").then(|| "value".to_owned());
+        let part = |text: &'static str| {
+            let (from, to) = faulty(text, &lookup)?;
+            text.get(from..to)
+        };
+        assert_eq!(part("a ${SET:?x} ${NO:?y} b"), Some("${NO:?y}"));
+        assert_eq!(part("$SET ${A!b} c"), Some("${A!b}"));
+        assert_eq!(part("é ${A"), Some("${A"));
+        assert_eq!(part("${NO:-${A:}}"), Some("${NO:-${A:}}"));
+        assert_eq!(part("$$ ${SET} $NO"), None);
     }
 
     #[test]

@@ -145,7 +145,12 @@ fn port(node: &Node) -> Result<String, String> {
     match &node.value {
         Value::Str(spec) => Ok(spec.to_string()),
         Value::Map(_) => {
-            let target = text("target").ok_or_else(|| "the port has no `target`".to_owned())?;
+            let target = match (text("target"), node.get("target")) {
+                (Some(target), _) => target,
+                // The schema says that it is not of the right kind.
+                (None, Some(_)) => return Ok(format!("{:?}", node.at)),
+                (None, None) => return Err("the port has no `target`".to_owned()),
+            };
             // A number is not the same as the text a short form gives, and no port not the same as
             // an empty one, as in Compose.
             let published = match node.get("published") {

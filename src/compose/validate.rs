@@ -85,7 +85,13 @@ fn external(path: &str, node: &Node, problems: &mut Vec<Problem>) {
     for (key, entry) in node.as_map().into_iter().flatten() {
         if key != "name" && key != "external" && !key.starts_with("x-") {
             let message = format!("{path}: `{key}` and `external` exclude each other");
-            problems.push(Problem::new(entry.key_at, message));
+            let problem = Problem::new(entry.key_at, message)
+                .hint("what is external is made by others: only its `name` can be given");
+            let external = node.get("external").map(|node| node.at);
+            problems.push(match external {
+                Some(at) => problem.also(at, "external here"),
+                None => problem,
+            });
         }
     }
 }
@@ -99,19 +105,26 @@ fn one_source(path: &str, node: &Node, keys: &[&str], problems: &mut Vec<Problem
     match written.as_slice() {
         [] => {
             if node.get("driver").is_none() && node.get("external").is_none() {
-                let message = format!("{path}: one of {} must be set", list(keys));
-                problems.push(Problem::new(node.at, message));
+                let message = format!("{path}: nothing says what is in it");
+                let hint = format!("set {}, or write `external: true`", list(keys, "or"));
+                problems.push(Problem::new(node.at, message).hint(hint));
             }
         }
         [_] => {}
         several => {
-            let message = format!("{path}: {} exclude each other", list(several));
-            problems.push(Problem::new(node.at, message));
+            let message = format!("{path}: {} exclude each other", list(several, "and"));
+            let mut places = several.iter().filter_map(|key| Some(node.get(key)?.at));
+            let at = places.next().unwrap_or(node.at);
+            let problem = Problem::new(at, message).hint("leave one of them");
+            problems.push(places.fold(problem, |problem, at| problem.also(at, "the other")));
         }
     }
 }
 
-fn list(keys: &[&str]) -> String {
+fn list(keys: &[&str], last: &str) -> String {
     let shown: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
-    shown.join(", ")
+    match shown.split_last() {
+        Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
+        _ => shown.concat(),
+    }
 }

@@ -43,7 +43,9 @@ impl Pass<'_> {
                     );
                     let at = services.get(other).map(|entry| entry.key_at);
                     let at = at.unwrap_or(Span::NOWHERE);
-                    self.problems.push(Problem::new(at, message));
+                    let hint = "take one of them out of a `depends_on:`, or out of the `links:` and modes \
+                                that imply one";
+                    self.problems.push(Problem::new(at, message).hint(hint));
                     return;
                 }
                 if services.contains_key(other) && !done.contains(other) {

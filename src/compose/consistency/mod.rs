@@ -10,7 +10,7 @@ mod twice;
 
 use super::diagnose::{Checked, Problem};
 use super::environment::truth;
-use super::node::{Map, Node, Text};
+use super::node::{Entry, Map, Node, Text};
 use super::problems::Problems;
 pub use twice::align;
 
@@ -25,7 +25,7 @@ pub fn run(model: &Node, disabled: &Map, earlier: &Problems) -> Checked<()> {
     };
     if let Some(services) = model.get("services").and_then(Node::as_map) {
         for (name, entry) in services {
-            pass.service(name, &entry.node);
+            pass.service(name, entry);
         }
         pass.cycles(services);
     }
@@ -86,12 +86,19 @@ impl Pass<'_> {
             .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         let key = key.escape_debug();
         let message = format!("services.{service}: there is no {kind} `{key}`{near}");
-        let hint = format!("add `{key}` to the top-level `{section}:`, or correct the name here");
+        let path = if section == "volumes" {
+            format!("; a folder of the host is `./{key}`")
+        } else {
+            String::new()
+        };
+        let hint =
+            format!("add `{key}` to the top-level `{section}:`, or correct the name here{path}");
         self.problems.push(Problem::new(at.at, message).hint(hint));
     }
 
-    fn service(&mut self, name: &str, service: &Node) {
-        self.runs_something(name, service);
+    fn service(&mut self, name: &str, entry: &Entry) {
+        let service = &entry.node;
+        self.runs_something(name, entry);
         if let Some(build) = service.get("build") {
             self.build(name, service, build);
         }
@@ -103,7 +110,12 @@ impl Pass<'_> {
         self.develop(name, service);
     }
 
-    fn runs_something(&mut self, name: &str, service: &Node) {
+    fn runs_something(&mut self, name: &str, entry: &Entry) {
+        let service = &entry.node;
+        // The schema has said that it is no mapping.
+        if service.as_map().is_none() && !self.earlier.is_empty() {
+            return;
+        }
         let image = service.get("image");
         let has_image = image.is_some_and(|image| image.as_str() != Some(""));
         // What it extends could not be read, and may have one.
@@ -113,7 +125,11 @@ impl Pass<'_> {
             return;
         }
         let message = format!("services.{name}: neither `image` nor `build` says what to run");
-        let problem = Problem::new(service.at, message).hint(format!(
+        let at = match service.as_map() {
+            Some(map) if map.is_empty() => service.at,
+            _ => entry.key_at,
+        };
+        let problem = Problem::new(at, message).hint(format!(
             "add `image: …` or `build: .` to `{name}`; if a file that is laid over this one adds \
              to a service, the names must be the same"
         ));
@@ -129,7 +145,7 @@ impl Pass<'_> {
             let source = says("file").or_else(|| says("environment"));
             if !external && source.is_none_or(str::is_empty) {
                 let message = format!("secrets.{name}: neither `file` nor `environment` is set");
-                self.problems.push(Problem::new(entry.key_at, message));
+                self.problems.push(Problem::new(entry.node.at, message));
             }
         }
     }

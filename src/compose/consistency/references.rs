@@ -4,6 +4,7 @@ use super::Pass;
 use crate::compose::diagnose::Problem;
 use crate::compose::environment::truth;
 use crate::compose::node::{Node, Value};
+use crate::compose::source::Span;
 
 impl Pass<'_> {
     pub(super) fn networks(&mut self, name: &str, service: &Node) {
@@ -18,7 +19,11 @@ impl Pass<'_> {
         {
             let message =
                 format!("services.{name}: `network_mode` and `networks` exclude each other");
-            self.say(networks, message);
+            let mut problem = Problem::new(networks.at, message);
+            if let Some(mode) = service.get("network_mode") {
+                problem = problem.also(mode.at, "the other");
+            }
+            self.problems.push(problem.hint("remove one of them"));
         }
         for (key, entry) in networks.into_iter().flatten() {
             if !self.has("networks", key) {
@@ -46,14 +51,27 @@ impl Pass<'_> {
                 }
                 let message =
                     format!("services.{name}: depends on `{other}`, whose profiles are not active");
-                let hint = "activate it with `--profile`, or write `required: false`";
+                let profiles = disabled.node.get("profiles").and_then(Node::as_list);
+                let profile = profiles.and_then(|list| list.first()?.as_str());
+                let hint = format!(
+                    "activate it with `--profile {}`, or write `required: false` below it",
+                    profile.unwrap_or("NAME").escape_debug()
+                );
                 let problem = Problem::new(entry.key_at, message).hint(hint);
                 self.problems
                     .push(problem.also(disabled.key_at, "this service"));
                 continue;
             }
-            let at = Node::new(Value::Null, entry.key_at);
-            self.unknown(&at, name, "service", "services", other);
+            let place = match entry.key_at {
+                Span::NOWHERE => mention(service, other),
+                at => at,
+            };
+            // `network_mode` has been looked at.
+            let mode = service.get("network_mode");
+            if mode.is_none_or(|mode| mode.at != place) {
+                let at = Node::new(Value::Null, place);
+                self.unknown(&at, name, "service", "services", other);
+            }
         }
     }
 
@@ -95,4 +113,23 @@ impl Pass<'_> {
             }
         }
     }
+}
+
+/// Where `service` names the service `other`, besides in its `depends_on`.
+fn mention(service: &Node, other: &str) -> Span {
+    let named = |node: &Node| {
+        let text = node.as_str().unwrap_or_default();
+        let text = text.strip_prefix("service:").unwrap_or(text);
+        text.split(':').next() == Some(other)
+    };
+    for key in ["network_mode", "ipc", "pid", "uts", "cgroup"] {
+        if let Some(node) = service.get(key).filter(|node| named(node)) {
+            return node.at;
+        }
+    }
+    let lists = ["links", "volumes_from"].map(|key| service.get(key).and_then(Node::as_list));
+    let mut items = lists.into_iter().flatten().flatten();
+    items
+        .find(|item| named(item))
+        .map_or(Span::NOWHERE, |item| item.at)
 }

@@ -73,7 +73,9 @@ impl Pass<'_> {
                     ),
                 };
                 let at = two.unwrap_or(part).at;
-                let problem = Problem::new(one.at, message).also(at, "the other");
+                let problem = Problem::new(one.at, message)
+                    .also(at, "the other")
+                    .hint("write the same in both, or leave one of them out");
                 self.problems.push(problem);
             }
         }
@@ -94,7 +96,13 @@ impl Pass<'_> {
         {
             let message =
                 format!("services.{name}: more than one replica cannot share a `container_name`");
-            self.say(container, message);
+            let problem = Problem::new(container.at, message)
+                .hint("leave out `container_name`, or run one replica");
+            let problem = match replicas {
+                Some(replicas) => problem.also(replicas.at, "the number of replicas"),
+                None => problem,
+            };
+            self.problems.push(problem);
         }
     }
 
@@ -110,7 +118,9 @@ impl Pass<'_> {
             if let Some((_, other)) = taken.iter().find(|(known, _)| *known == container) {
                 let message =
                     format!("services.{name}: another service has this `container_name` too");
-                let problem = Problem::new(node.at, message).also(other.at, "the other");
+                let problem = Problem::new(node.at, message)
+                    .also(other.at, "the other")
+                    .hint("give one of them another name, or leave `container_name` out");
                 self.problems.push(problem);
             }
             taken.push((container, node));

@@ -3,6 +3,7 @@
 //!
 //! In: the tree merged so far. Out: nothing, or every problem with its place.
 
+mod advice;
 mod deploy;
 mod service;
 mod shape;
@@ -149,10 +150,11 @@ fn unknown(key: &str, at: Span, object: &Object, path: &Path<'_>) -> Problem {
     }
     let mut problem = Problem::new(at, message);
     problem.meant = meant;
-    if object.extensions {
-        problem
-    } else {
-        problem.hint(format!("the keys here are {}", list_keys(object)))
+    let advice = advice::unknown(key, object, &place).filter(|_| meant.is_none());
+    match advice {
+        Some(advice) => problem.hint(advice),
+        None if object.extensions => problem,
+        None => problem.hint(format!("the keys here are {}", list_keys(object))),
     }
 }
 
@@ -177,12 +179,16 @@ fn either(node: &Node, shapes: &[&Shape], path: &Path<'_>, problems: &mut Vec<Pr
 fn wrong(node: &Node, kinds: &[Kind], path: &Path<'_>, problems: &mut Vec<Problem>) {
     let mut names: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
     names.dedup();
-    let message = format!(
-        "{path}: must be {}, not {}",
-        names.join(" or "),
-        node.kind()
-    );
-    tell(problems, Problem::new(node.at, message));
+    let one = match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        None => String::new(),
+    };
+    let path = path.to_string();
+    let message = format!("{path}: must be {one}, not {}", node.kind());
+    let mut problem = Problem::new(node.at, message);
+    problem.hint = advice::kind(node, kinds, &path);
+    tell(problems, problem);
 }
 
 fn duplicates(items: &[Node], path: &Path<'_>, problems: &mut Vec<Problem>) {
