@@ -1,13 +1,15 @@
 //! Images written by hand, as folders in the OCI layout: what no builder would make.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::Command;
 
+use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
-const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// An OCI layout's folder that is being filled.
 #[derive(Debug)]
@@ -15,6 +17,26 @@ pub struct Layout<'a> {
     folder: &'a Path,
     /// Descriptors of the layers, from the base up.
     pub layers: Vec<Value>,
+    /// Digests of the layers unpacked.
+    ids: Vec<String>,
+}
+
+/// Packs what is written, and makes a digest of it.
+struct Packer {
+    file: GzEncoder<File>,
+    sum: Sha256,
+}
+
+impl Write for Packer {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.sum.update(bytes);
+        self.file.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 impl<'a> Layout<'a> {
@@ -29,32 +51,40 @@ impl<'a> Layout<'a> {
         Self {
             folder,
             layers: Vec::new(),
+            ids: Vec::new(),
         }
     }
 
     /// Adds a layer of one file.
     pub fn layer(&mut self, name: &str, size: u64, content: impl Read) {
         let path = self.folder.join("layer");
-        let mut archive = tar::Builder::new(File::create(&path).unwrap());
+        let packer = Packer {
+            file: GzEncoder::new(File::create(&path).unwrap(), flate2::Compression::fast()),
+            sum: Sha256::new(),
+        };
+        let mut archive = tar::Builder::new(packer);
         let mut header = tar::Header::new_gnu();
         header.set_size(size);
         header.set_mode(0o644);
         archive
             .append_data(&mut header, name, content.take(size))
             .unwrap();
-        archive.into_inner().unwrap();
+        let packer = archive.into_inner().unwrap();
+        packer.file.finish().unwrap();
+        let sum = packer.sum.finalize();
+        let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.ids.push(format!("sha256:{hex}"));
         let layer = self.blob(LAYER, &path);
         self.layers.push(layer);
     }
 
     /// Writes configuration, manifest and index: an image of this name.
     pub fn finish(self, tag: &str) {
-        let ids: Vec<&Value> = self.layers.iter().map(|layer| &layer["digest"]).collect();
         let config = json!({
             "architecture": if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" },
             "os": "linux",
             "config": { "Cmd": ["/none"] },
-            "rootfs": { "type": "layers", "diff_ids": ids },
+            "rootfs": { "type": "layers", "diff_ids": self.ids },
         });
         let config = self.json("application/vnd.oci.image.config.v1+json", &config);
         let manifest = json!({ "schemaVersion": 2, "config": config, "layers": self.layers });
