@@ -196,12 +196,18 @@ async fn damaged(host: &Host, cache_dir: &str, blobs: &[&str]) -> Result<bool> {
 
 /// With what to do about it, where the engine does not say.
 fn explained(error: Error, said: &[u8]) -> Error {
-    if !String::from_utf8_lossy(said).contains("max depth exceeded") {
-        return error;
+    let said = String::from_utf8_lossy(said);
+    if said.contains("max depth exceeded") {
+        error
+            .hint(
+                "the engine's classic store takes at most 125 layers: join lines of the Dockerfile",
+            )
+            .hint("or let the host use the containerd image store, which takes more")
+    } else if said.contains("no space left on device") {
+        error.hint("free disk space on the host; `webpods prune` removes what no release needs")
+    } else {
+        error
     }
-    error
-        .hint("the engine's classic store takes at most 125 layers: join lines of the Dockerfile")
-        .hint("or let the host use the containerd image store, which takes more")
 }
 
 /// The engine's reason alone, where an answer of its API came as it is.

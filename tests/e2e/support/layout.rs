@@ -72,8 +72,10 @@ impl<'a> Layout<'a> {
         let packer = archive.into_inner().unwrap();
         packer.file.finish().unwrap();
         let sum = packer.sum.finalize();
-        let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.ids.push(format!("sha256:{hex}"));
+        let digest = sum.iter().fold("sha256:".to_owned(), |text, byte| {
+            text + &format!("{byte:02x}")
+        });
+        self.ids.push(digest);
         let layer = self.blob(LAYER, &path);
         self.layers.push(layer);
     }
