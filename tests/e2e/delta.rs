@@ -191,3 +191,87 @@ fn a_client_that_never_built_it_rolls_back_and_ships_nothing() {
     assert!(!back.stderr.contains("fetched from"), "{back}");
     project.answers();
 }
+
+/// A client of its own, and what it pushes to a cache of its own.
+fn alone(project: &Project) -> String {
+    let cache = format!("{CACHE}-{}", project.name);
+    project.use_lab(&format!("artifacts: {{ remote_cache_dir: {cache} }}\n"));
+    cache
+}
+
+#[test]
+fn of_a_program_whose_addresses_moved_the_client_that_built_it_sends_the_difference() {
+    // Far from what a linker makes, and like it in one thing: little numbers that move, everywhere.
+    let program = |base: u32| {
+        let mut bytes = filler(12_000_000);
+        for (number, place) in bytes.chunks_exact_mut(64).enumerate() {
+            let address = base + u32::try_from(number).unwrap() * 16;
+            place[..4].copy_from_slice(&address.to_le_bytes());
+        }
+        // What stays as it is: by this the host knows the old one again.
+        bytes.extend(filler(3_000_000));
+        bytes
+    };
+    let project = with("linked", &program(0x40_0000));
+    let cache = alone(&project);
+    let node = &project.lab.nodes[0];
+    project.webpods().ok(["push"]);
+    fs::write(project.path("app/large"), program(0x40_1000)).unwrap();
+    project.webpods().ok(["build"]);
+    let push = project.webpods().run(["push", "--format", "json"]);
+    let push = push.expect(0);
+    assert!(sent(&push) < 1_500_000, "{push}");
+    assert!(!push.stderr.contains("is sent whole"), "{push}");
+    let wrong = format!("cd {cache}/blobs/sha256 && sha256sum * | awk '$1 != $2'");
+    assert_eq!(node.witness(&wrong), "");
+    node.witness(&format!("rm -rf {cache}"));
+}
+
+/// Bytes that do not pack, the same every time.
+fn filler(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let next = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    next.flatten().take(length).collect()
+}
+
+#[test]
+fn a_client_that_is_killed_while_it_sends_a_difference_leaves_nothing_wrong() {
+    let mut bytes = noise(60_000_000);
+    let project = with("slain", &bytes);
+    let cache = alone(&project);
+    let node = &project.lab.nodes[0];
+    project.webpods().ok(["push"]);
+    bytes.extend(noise(250_000_000));
+    fs::write(project.path("app/large"), &bytes).unwrap();
+    project.webpods().ok(["build"]);
+    let mut client = project.webpods().spawn(["push"]);
+    // Beyond what is copied from the old layer.
+    let parts = format!("find {cache}/tmp -maxdepth 1 -type f -size +80000k");
+    let part = eventually("a part of the layer", 120, || match node.witness(&parts) {
+        found if found.is_empty() => Err("nothing arrived".to_owned()),
+        found => Ok(found),
+    });
+    client.kill().unwrap();
+    client.wait().unwrap();
+    let layer = part.rsplit('/').next().unwrap().split('.').next().unwrap();
+    let blob = format!("{cache}/blobs/sha256/{layer}");
+    assert_eq!(node.witness(&format!("ls {blob} 2>/dev/null || true")), "");
+    let inode = node.witness(&format!("stat -c %i {part}"));
+
+    let push = project.webpods().run(["push", "--format", "json"]);
+    let push = push.expect(0);
+    assert!(
+        sent(&push) < 250_000_000,
+        "what arrived is not sent again: {push}"
+    );
+    assert_eq!(node.witness(&format!("stat -c %i {blob}")), inode);
+    let wrong = format!("cd {cache}/blobs/sha256 && sha256sum * | awk '$1 != $2'");
+    assert_eq!(node.witness(&wrong), "");
+    assert_eq!(node.witness(&parts), "");
+    node.witness(&format!("rm -rf {cache}"));
+}

@@ -9,6 +9,9 @@ use crate::model::Digest;
 /// Copies shorter than this are sent instead: an instruction costs as much.
 const SHORTEST: u64 = 64;
 
+/// How much smaller a patch gets when it is packed, at least.
+const PATCH: u64 = 8;
+
 /// A blob that the host has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::image) struct Base {
@@ -23,6 +26,8 @@ pub(in crate::image) enum Source {
     Base(usize, u64),
     /// What was made already, from this byte on.
     Made(u64),
+    /// As [`Source::Base`]; how they differ from these is sent.
+    Patch(usize, u64),
     /// They are sent.
     Sent,
 }
@@ -76,8 +81,32 @@ impl Recipe {
                 at += length;
             }
         }
-        recipe.forget_unused();
         recipe
+    }
+
+    /// The same without patches: these bytes are sent as they are.
+    pub(in crate::image) fn plain(&self) -> Self {
+        let mut plain = Self {
+            bases: self.bases.clone(),
+            instructions: Vec::new(),
+        };
+        for instruction in &self.instructions {
+            let source = match instruction.source {
+                Source::Patch(..) => Source::Sent,
+                source => source,
+            };
+            plain.push(source, instruction.length);
+        }
+        plain
+    }
+
+    /// The bases whose bytes are needed here.
+    pub(in crate::image) fn patches(&self) -> impl Iterator<Item = usize> {
+        let instructions = self.instructions.iter();
+        instructions.filter_map(|instruction| match instruction.source {
+            Source::Patch(number, _) => Some(number),
+            _ => None,
+        })
     }
 
     fn push(&mut self, source: Source, length: u64) {
@@ -99,7 +128,7 @@ impl Recipe {
     fn forget_unused(&mut self) {
         let mut used = vec![false; self.bases.len()];
         for instruction in &self.instructions {
-            if let Source::Base(number, _) = instruction.source {
+            if let Source::Base(number, _) | Source::Patch(number, _) = instruction.source {
                 used[number] = true;
             }
         }
@@ -113,7 +142,7 @@ impl Recipe {
             })
             .collect();
         for instruction in &mut self.instructions {
-            if let Source::Base(number, _) = &mut instruction.source {
+            if let Source::Base(number, _) | Source::Patch(number, _) = &mut instruction.source {
                 *number = numbers[*number];
             }
         }
@@ -121,11 +150,15 @@ impl Recipe {
         self.bases.retain(|_| used.next() == Some(true));
     }
 
-    /// Bytes that are sent.
+    /// Bytes that are sent. Patches count for what is left of them when they are packed.
     pub(in crate::image) fn sent(&self) -> u64 {
-        let sent = self.instructions.iter();
-        sent.filter(|instruction| instruction.source == Source::Sent)
-            .map(|instruction| instruction.length)
+        let instructions = self.instructions.iter();
+        instructions
+            .map(|instruction| match instruction.source {
+                Source::Sent => instruction.length,
+                Source::Patch(..) => instruction.length / PATCH,
+                Source::Base(..) | Source::Made(_) => 0,
+            })
             .sum()
     }
 
@@ -136,7 +169,9 @@ impl Recipe {
             made -= skipped;
             instruction.length -= skipped;
             match &mut instruction.source {
-                Source::Base(_, offset) | Source::Made(offset) => *offset += skipped,
+                Source::Base(_, offset) | Source::Patch(_, offset) | Source::Made(offset) => {
+                    *offset += skipped;
+                }
                 Source::Sent => {}
             }
             instruction.length > 0
@@ -148,10 +183,11 @@ impl Recipe {
 
 impl Instruction {
     /// Whether bytes from `source` are the next ones of the same stretch.
-    fn goes_on(&self, source: Source) -> bool {
+    pub(super) fn goes_on(&self, source: Source) -> bool {
         match (self.source, source) {
             (Source::Sent, Source::Sent) => true,
-            (Source::Base(number, offset), Source::Base(other, next)) => {
+            (Source::Base(number, offset), Source::Base(other, next))
+            | (Source::Patch(number, offset), Source::Patch(other, next)) => {
                 number == other && offset + self.length == next
             }
             (Source::Made(offset), Source::Made(next)) => offset + self.length == next,

@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use proptest::prelude::*;
 
+use super::recipe::Source;
 use super::*;
 use crate::model::Digest;
 
@@ -111,14 +112,22 @@ impl Cache {
     }
 }
 
-fn packed(recipe: &Recipe, blob: &[u8], start: usize) -> Vec<u8> {
+fn packed(recipe: &Recipe, blob: &[u8], bases: &[&[u8]], start: usize) -> Vec<u8> {
     let mut input = Vec::new();
+    let number = |number: u64| usize::try_from(number).unwrap();
     for batch in recipe.batches(start as u64) {
         input.extend(batch.code.bytes());
-        for range in batch.sent {
-            input.extend(
-                &blob[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()],
-            );
+        for stretch in batch.sent {
+            let new = &blob[number(stretch.range.start)..number(stretch.range.end)];
+            let Some((base, offset)) = stretch.against else {
+                input.extend(new);
+                continue;
+            };
+            let digest = &recipe.bases[base].digest;
+            let mut bases = bases.iter();
+            let base = bases.find(|base| Digest::of(base) == *digest).unwrap();
+            let old = &base[number(offset)..];
+            input.extend(new.iter().zip(old).map(|(new, old)| new ^ old));
         }
     }
     input
@@ -129,6 +138,11 @@ fn packed(recipe: &Recipe, blob: &[u8], start: usize) -> Vec<u8> {
 fn rebuild(target: &[u8], bases: &[&[u8]], starts: &[usize]) -> usize {
     let indexes: Vec<Index> = bases.iter().map(|base| index(base)).collect();
     let recipe = Recipe::new(&index(target), &indexes);
+    made(&recipe, target, bases, starts)
+}
+
+/// The same with a recipe that is known.
+fn made(recipe: &Recipe, target: &[u8], bases: &[&[u8]], starts: &[usize]) -> usize {
     let total: u64 = recipe.instructions.iter().map(|one| one.length).sum();
     assert_eq!(total, target.len() as u64);
     for with in INTERPRETERS {
@@ -137,7 +151,7 @@ fn rebuild(target: &[u8], bases: &[&[u8]], starts: &[usize]) -> usize {
             let rest = recipe.clone().from(*start as u64);
             fs::write(cache.path("part"), &target[..*start]).unwrap();
             let names: Vec<&str> = rest.bases.iter().map(|base| base.digest.hex()).collect();
-            let input = packed(&rest, target, *start);
+            let input = packed(&rest, target, bases, *start);
             let output = cache.make(with, &names, (*start, target.len()), &input);
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(output.status.success(), "{} from {start}: {said}", with.0);
@@ -145,7 +159,8 @@ fn rebuild(target: &[u8], bases: &[&[u8]], starts: &[usize]) -> usize {
             assert!(fs::read(cache.path("part")).unwrap() == target);
         }
     }
-    packed(&recipe, target, 0).len()
+    let whole = recipe.clone().from(0);
+    packed(&whole, target, bases, 0).len()
 }
 
 fn tree(count: u64) -> Vec<File> {
@@ -410,4 +425,64 @@ proptest! {
         }
         rebuild(&new, &[&old], &[0, start.index(new.len() + 1)]);
     }
+}
+
+/// A program, more or less: addresses among other bytes.
+fn program(base: u32) -> Vec<u8> {
+    let mut bytes = noise(5, 3_000_000);
+    for (number, place) in bytes.chunks_exact_mut(48).enumerate() {
+        let address = base + u32::try_from(number).unwrap() * 16;
+        place[8..12].copy_from_slice(&address.to_le_bytes());
+    }
+    bytes
+}
+
+fn patched(target: &[u8], bases: &[&[u8]], readable: bool) -> Recipe {
+    let indexes: Vec<Index> = bases.iter().map(|base| index(base)).collect();
+    let read = |base: &&[u8]| readable.then(|| std::io::Cursor::new(base.to_vec()));
+    let mut read: Vec<_> = bases.iter().map(read).collect();
+    let recipe = Recipe::new(&index(target), &indexes);
+    recipe
+        .patched(&mut std::io::Cursor::new(target.to_vec()), &mut read)
+        .unwrap()
+}
+
+#[test]
+fn of_a_program_that_was_linked_again_the_difference_is_sent() {
+    let old = program(0x40_0000);
+    // Every address moved; something new is in the middle, and something is gone before the end.
+    let mut new = program(0x40_1000);
+    new.drain(2_500_000..2_500_900);
+    new.splice(1_000_000..1_000_000, noise(6, 5000));
+    let recipe = patched(&new, &[&old], true);
+    let plain = recipe.plain().sent();
+    assert!(plain > 2_900_000, "{plain} would be sent");
+    let other = recipe.instructions.iter();
+    let other = other.filter(|one| one.source == Source::Sent);
+    let other: u64 = other.map(|one| one.length).sum();
+    assert!(other < 10_000, "{other} bytes are new");
+    assert!(recipe.sent() < plain / 7, "{}", recipe.sent());
+    made(
+        &recipe,
+        &new,
+        &[&old],
+        &[0, 1, 999_990, 1_003_000, 2_600_000],
+    );
+    let difference = packed(&recipe, &new, &[&old], 0);
+    let difference = zstd::encode_all(&*difference, 6).unwrap();
+    assert!(difference.len() < 200_000, "{}", difference.len());
+}
+
+#[test]
+fn what_is_like_nothing_is_sent_as_it_is() {
+    let old = program(0);
+    let mut new = noise(77, 2_000_000);
+    new.extend(&old[..200_000]);
+    assert_eq!(
+        patched(&new, &[&old], false),
+        Recipe::new(&index(&new), &[index(&old)])
+    );
+    let recipe = patched(&new, &[&old], true);
+    made(&recipe, &new, &[&old], &[0, 1_999_999]);
+    assert!(recipe.sent() >= 2_000_000, "{}", recipe.sent());
 }

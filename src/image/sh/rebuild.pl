@@ -53,21 +53,35 @@ sub make {
       $flush->() if length $ready >= $BLOCK;
     }
   };
-  my $input = sub {
-    my ($left, $text) = ($_[0], '');
+  # Exactly so many bytes of a file.
+  my $exactly = sub {
+    my ($from, $left, $short) = @_;
+    my $text = '';
     while ($left > 0) {
-      my $n = sysread(STDIN, $text, $left, length $text) or $flush->(), exit 8;
+      my $n = sysread($from, $text, $left, length $text) or $flush->(), $short->();
       $left -= $n;
     }
     return $text;
+  };
+  my $input = sub { $exactly->(\*STDIN, $_[0], sub { exit 8 }) };
+  # Appends exactly so many bytes of a file, changed by the input.
+  my $patch = sub {
+    my ($from, $left, $short) = @_;
+    while ($left > 0) {
+      my $n = $left < $BLOCK ? $left : $BLOCK;
+      my $old = $exactly->($from, $n, $short);
+      $ready .= $old ^ $input->($n);
+      $left -= $n;
+      $flush->() if length $ready >= $BLOCK;
+    }
   };
   $SIG{PIPE} = 'IGNORE';
   while ($made < $size) {
     my $length = $input->(8);
     $length =~ /\A[0-9a-f]{8}\z/ && hex $length < 1 << 24 or fail('no length');
     my $code = $input->(hex $length);
-    while ($code =~ /\G(\d{1,18})(?: (-?\d{1,18}) (\d{1,18}))?\n/gc) {
-      my ($from, $skip, $n) = ($1, $2, $3);
+    while ($code =~ /\G(\d{1,18})(?: (-?\d{1,18}) (\d{1,18})( x)?)?\n/gc) {
+      my ($from, $skip, $n, $differs) = ($1, $2, $3, $4);
       if (!defined $n) {
         ($n, $from) = ($from, undef);
       }
@@ -83,7 +97,7 @@ sub make {
           $at + $n <= $written or fail('a place behind the end');
         }
         sysseek($files[$from], $at, 0) or fail("cannot seek: $!");
-        $take->($files[$from], $n, sub { fail('a base is too short') });
+        ($differs ? $patch : $take)->($files[$from], $n, sub { fail('a base is too short') });
         $ends[$from] = $at + $n;
       }
       $made += $n;

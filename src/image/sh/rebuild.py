@@ -6,7 +6,7 @@ import sys
 
 BLOCK = 1 << 18
 BLOB = re.compile(r"[0-9a-f]{64}\Z")
-LINE = re.compile(rb"([0-9]{1,18})(?: (-?[0-9]{1,18}) ([0-9]{1,18}))?\n")
+LINE = re.compile(rb"([0-9]{1,18})(?: (-?[0-9]{1,18}) ([0-9]{1,18})( x)?)?\n")
 
 
 class Ended(Exception):
@@ -59,16 +59,33 @@ class Part:
             if len(self.ready) >= BLOCK:
                 self.flush()
 
-    def input(self, left):
-        text = b""
+    def exactly(self, file, left):
+        text = bytearray()
         while left > 0:
-            got = os.read(0, left)
+            got = os.read(file, left)
             if not got:
                 self.flush()
-                sys.exit(8)
+                raise Ended
             text += got
             left -= len(got)
-        return text
+        return bytes(text)
+
+    def input(self, left):
+        try:
+            return self.exactly(0, left)
+        except Ended:
+            sys.exit(8)
+
+    def patch(self, file, left):
+        """As take, changed by the input."""
+        while left > 0:
+            count = min(left, BLOCK)
+            old = int.from_bytes(self.exactly(file, count), "little")
+            new = old ^ int.from_bytes(self.input(count), "little")
+            self.ready += new.to_bytes(count, "little")
+            left -= count
+            if len(self.ready) >= BLOCK:
+                self.flush()
 
 
 def make(blobs, part, made, size, *bases):
@@ -110,7 +127,7 @@ def make(blobs, part, made, size, *bases):
                         fail("a place behind the end")
                 os.lseek(files[number], place, os.SEEK_SET)
                 try:
-                    to.take(files[number], count)
+                    (to.patch if line.group(4) else to.take)(files[number], count)
                 except Ended:
                     fail("a base is too short")
                 ends[number] = place + count

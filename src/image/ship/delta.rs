@@ -5,12 +5,13 @@
 //! sent it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::sync::{Mutex, PoisonError};
 
 use tokio::io::AsyncWriteExt;
 
 use super::answer::Answer;
-use super::feed::Part;
+use super::feed::{self, Part};
 use super::said::Said;
 use crate::error::{Error, Result};
 use crate::image::Store;
@@ -148,8 +149,9 @@ async fn fetch(
 
 /// How to make the rest of a blob. Nothing: it is better sent.
 async fn recipe(store: &Store, part: Part, bases: Vec<Digest>) -> Result<Option<Recipe>> {
-    let store = store.clone();
+    let own = store.clone();
     blocking(move || {
+        let store = &own;
         let _alone = PLANNING.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(index) = store.index(&part.blob)? else {
             return Ok(None);
@@ -158,12 +160,23 @@ async fn recipe(store: &Store, part: Part, bases: Vec<Digest>) -> Result<Option<
             .iter()
             .filter_map(|base| Index::parse(&store.kept(base)?, base))
             .collect();
-        let recipe = Recipe::new(&index, &bases).from(part.offset);
+        let recipe = near(store, &part.blob, Recipe::new(&index, &bases)).from(part.offset);
         let cost = recipe.sent() + recipe.instructions.len() as u64 * INSTRUCTION;
         let saved = part.length().saturating_sub(cost);
         Ok((saved >= WORTH && saved >= part.length() / SHARE).then_some(recipe))
     })
     .await
+}
+
+/// With what is nearly the same in bases that are here; as it was when they cannot be read.
+fn near(store: &Store, blob: &Blob, recipe: Recipe) -> Recipe {
+    let bases = recipe.bases.iter();
+    let mut bases: Vec<Option<File>> = bases.map(|base| feed::here(store, base)).collect();
+    let Ok(mut target) = store.read(&blob.digest) else {
+        return recipe;
+    };
+    let patched = recipe.patched(&mut target, &mut bases);
+    patched.unwrap_or(recipe)
 }
 
 /// Runs what reads blobs on a thread that may block.

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::ops::Range;
 use std::time::Instant;
 
 use tokio::sync::mpsc::Sender;
@@ -11,7 +10,7 @@ use super::answer::Packing;
 use super::pack::{Packer, Spent};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
-use crate::image::chunk::{Recipe, SMALLEST};
+use crate::image::chunk::{Base, Recipe, SMALLEST, Stretch};
 use crate::model::{Blob, Digest};
 
 /// Bytes read at once.
@@ -83,6 +82,7 @@ pub(super) fn feed(
         packer: Packer::new(packing, sent).explain(unpackable)?,
         packets,
         chunk: vec![0; CHUNK],
+        old: Vec::new(),
         done: 0,
         reported: 0,
         since: Instant::now(),
@@ -100,6 +100,15 @@ pub(super) fn feed(
     feeder.finish()
 }
 
+/// A base, when it is here.
+pub(super) fn here(store: &Store, base: &Base) -> Option<File> {
+    let blob = Blob {
+        digest: base.digest.clone(),
+        size: base.size,
+    };
+    store.holds(&blob).then(|| store.read(&blob.digest).ok())?
+}
+
 fn unpackable() -> &'static str {
     "the blobs cannot be packed"
 }
@@ -109,6 +118,8 @@ struct Feeder<'a> {
     packer: Packer,
     packets: &'a Sender<Packet>,
     chunk: Vec<u8>,
+    /// Bytes of a base.
+    old: Vec<u8>,
     /// Bytes of blobs that went through.
     done: u64,
     /// As many as when the packer was last told.
@@ -119,16 +130,31 @@ struct Feeder<'a> {
 impl Feeder<'_> {
     /// Sends a blob. False: nobody receives any more.
     fn part(&mut self, part: &Part) -> Result<bool> {
-        self.write(part.head().as_bytes())?;
         let mut file = self.store.read(&part.blob.digest)?;
-        let Some(recipe) = &part.recipe else {
-            return self.stretch(&part.blob.digest, &mut file, part.offset..part.blob.size);
+        let whole = |range| Stretch {
+            range,
+            against: None,
         };
+        let Some(recipe) = &part.recipe else {
+            self.write(part.head().as_bytes())?;
+            let rest = whole(part.offset..part.blob.size);
+            return self.stretch(&part.blob.digest, &mut file, &mut [], &rest);
+        };
+        let mut bases = self.bases(recipe);
+        let plain;
+        let recipe = if recipe.patches().all(|number| bases[number].is_some()) {
+            recipe
+        } else {
+            // A base that was here a moment ago is not any more.
+            plain = recipe.plain();
+            &plain
+        };
+        self.write(part.head().as_bytes())?;
         let before = self.done;
         for batch in recipe.batches(part.offset) {
             self.write(batch.code.as_bytes())?;
-            for range in batch.sent {
-                if !self.stretch(&part.blob.digest, &mut file, range)? {
+            for stretch in &batch.sent {
+                if !self.stretch(&part.blob.digest, &mut file, &mut bases, stretch)? {
                     return Ok(false);
                 }
             }
@@ -137,12 +163,31 @@ impl Feeder<'_> {
         Ok(true)
     }
 
-    /// Sends bytes of a blob.
-    fn stretch(&mut self, digest: &Digest, file: &mut File, range: Range<u64>) -> Result<bool> {
+    /// The bases that are here.
+    fn bases(&self, recipe: &Recipe) -> Vec<Option<File>> {
+        let bases = recipe.bases.iter();
+        bases.map(|base| here(self.store, base)).collect()
+    }
+
+    /// Sends bytes of a blob, or how they differ from those of a base.
+    fn stretch(
+        &mut self,
+        digest: &Digest,
+        file: &mut File,
+        bases: &mut [Option<File>],
+        stretch: &Stretch,
+    ) -> Result<bool> {
         let unreadable = || format!("blob `{digest}` cannot be read from the image store");
-        file.seek(SeekFrom::Start(range.start))
+        file.seek(SeekFrom::Start(stretch.range.start))
             .explain(unreadable)?;
-        let mut left = range.end - range.start;
+        let mut base = None;
+        if let Some((number, offset)) = stretch.against {
+            let file = bases.get_mut(number).and_then(Option::as_mut);
+            let file = file.ok_or_else(|| Error::user(unreadable()))?;
+            file.seek(SeekFrom::Start(offset)).explain(unreadable)?;
+            base = Some(file);
+        }
+        let mut left = stretch.range.end - stretch.range.start;
         while left > 0 {
             let most = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
             let n = file.read(&mut self.chunk[..most]).explain(unreadable)?;
@@ -150,6 +195,13 @@ impl Feeder<'_> {
                 return Err(Error::user(unreadable())
                     .cause(format!("it ends {left} bytes too early"))
                     .hint("run the command again with `--build`"));
+            }
+            if let Some(base) = &mut base {
+                self.old.resize(n, 0);
+                base.read_exact(&mut self.old).explain(unreadable)?;
+                for (new, old) in self.chunk[..n].iter_mut().zip(&self.old) {
+                    *new ^= old;
+                }
             }
             self.packer.write(&self.chunk[..n]).explain(unpackable)?;
             left -= n as u64;
