@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::budget;
+use super::environment::Variables;
 use super::template::{self, Fault};
 
 /// Reads an env file over the variables of `earlier` ones. For what values mention, `lookup` is
@@ -15,7 +17,8 @@ pub fn parse(
     let mut parser = Parser {
         text,
         at: 0,
-        found: earlier,
+        found: Found::over(earlier),
+        left: budget::MOST_TEXT,
     };
     while parser.skip_blank() {
         let start = parser.at;
@@ -24,7 +27,7 @@ pub fn parse(
             (line, message)
         })?;
     }
-    Ok(parser.found)
+    Ok(parser.found.variables)
 }
 
 /// Reads an env file of `format: raw` over `earlier` ones: each line as it is, no quotes, no
@@ -34,7 +37,7 @@ pub fn parse_raw(
     earlier: BTreeMap<String, String>,
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> Result<BTreeMap<String, String>, (usize, String)> {
-    let mut found = earlier;
+    let mut found = Found::over(earlier);
     for (index, line) in text.lines().enumerate() {
         let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
@@ -48,16 +51,47 @@ pub fn parse_raw(
             return Err((index + 1, format!("{key:?} is not a variable's name")));
         }
         if let Some(value) = value {
-            found.insert(key.to_owned(), value);
+            let added = found.add(key.to_owned(), value);
+            added.map_err(|message| (index + 1, message))?;
         }
     }
-    Ok(found)
+    Ok(found.variables)
 }
 
 struct Parser<'a> {
     text: &'a str,
     at: usize,
-    found: BTreeMap<String, String>,
+    found: Found,
+    /// How much text values may still become by the variables they mention.
+    left: usize,
+}
+
+/// Variables, no more than memory holds.
+struct Found {
+    variables: Variables,
+    weight: usize,
+}
+
+impl Found {
+    fn over(earlier: Variables) -> Self {
+        let weights = earlier
+            .iter()
+            .map(|(name, value)| budget::variable(name, value));
+        Self {
+            weight: weights.sum(),
+            variables: earlier,
+        }
+    }
+
+    fn add(&mut self, name: String, value: String) -> Result<(), String> {
+        self.weight += budget::variable(&name, &value);
+        if self.weight > budget::MOST_VARIABLES {
+            let most = budget::MOST_VARIABLES;
+            return Err(format!("with this there are more than {most} variables"));
+        }
+        self.variables.insert(name, value);
+        Ok(())
+    }
 }
 
 impl Parser<'_> {
@@ -100,7 +134,7 @@ impl Parser<'_> {
             name_is_valid(&name)?;
             self.at += line_end;
             if let Some(value) = lookup(&name) {
-                self.found.insert(name, value);
+                self.found.add(name, value)?;
             }
             return Ok(());
         };
@@ -113,8 +147,7 @@ impl Parser<'_> {
         let spaces = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
         self.at += spaces;
         let value = self.value(lookup)?;
-        self.found.insert(name, value);
-        Ok(())
+        self.found.add(name, value)
     }
 
     fn value(&mut self, lookup: &dyn Fn(&str) -> Option<String>) -> Result<String, String> {
@@ -137,15 +170,22 @@ impl Parser<'_> {
     }
 
     fn expand(
-        &self,
+        &mut self,
         value: &str,
         lookup: &dyn Fn(&str) -> Option<String>,
     ) -> Result<String, String> {
-        let lookup = |name: &str| lookup(name).or_else(|| self.found.get(name).cloned());
-        template::substitute(value, &lookup, &mut |_| {}).map_err(|fault| match fault {
-            Fault::Malformed => "a `${` in the value holds no variable".to_owned(),
-            Fault::Required { name, message } => {
-                format!("variable `{name}` is required and missing: {message}")
+        let found = &self.found.variables;
+        let lookup = |name: &str| lookup(name).or_else(|| found.get(name).cloned());
+        template::substitute(value, &lookup, &mut |_| {}, &mut self.left).map_err(|fault| {
+            match fault {
+                Fault::Malformed => "a `${` in the value holds no variable".to_owned(),
+                Fault::Long => {
+                    let most = budget::MOST_TEXT >> 20;
+                    format!("with this, variables stand for more than {most} MiB of text")
+                }
+                Fault::Required { name, message } => {
+                    format!("variable `{name}` is required and missing: {message}")
+                }
             }
         })
     }

@@ -5,8 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::diagnose::{Checked, Problem, fail};
-use super::dotenv;
 use super::node::{Entry, Map, Node, Value};
+use super::{budget, dotenv};
 
 /// A set of variables.
 pub type Variables = BTreeMap<String, String>;
@@ -55,10 +55,16 @@ fn text(path: &Path) -> Result<String, String> {
         let path = path.display();
         return Err(format!("env file `{path}` is bigger than 32 MiB"));
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let text = String::from_utf8(bytes.to_vec())
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    let text = String::from_utf8(bytes)
         .map_err(|_| format!("env file `{}` is not valid UTF-8", path.display()))?;
-    Ok(text.replace("\r\n", "\n"))
+    Ok(if text.contains("\r\n") {
+        text.replace("\r\n", "\n")
+    } else {
+        text
+    })
 }
 
 /// Values for names that stand alone in `environment:` lists, from the environment these files
@@ -165,25 +171,35 @@ fn mapping(node: Node) -> Map {
 
 /// Reads `env_file:` of every service into its `environment:`.
 pub fn env_files(model: &mut Node, environment: &Variables, folder: &Path) -> Checked<()> {
-    each(model, |service| {
+    each(model, "environment", |service| {
         read_env_files(service, environment, folder)
     })
 }
 
 /// Reads `label_file:` of every service into its `labels:`.
 pub fn label_files(model: &mut Node, folder: &Path) -> Checked<()> {
-    each(model, |service| read_label_files(service, folder))
+    each(model, "labels", |service| read_label_files(service, folder))
 }
 
-fn each(model: &mut Node, mut read: impl FnMut(&mut Node) -> Checked<()>) -> Checked<()> {
+/// Reads files into the `key` of every service.
+fn each(
+    model: &mut Node,
+    key: &str,
+    mut read: impl FnMut(&mut Node) -> Checked<()>,
+) -> Checked<()> {
     let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
         return Ok(());
     };
-    let services = services.values_mut();
-    let problems: Vec<Problem> = services
-        .filter_map(|service| read(&mut service.node).err())
-        .flatten()
-        .collect();
+    let mut problems = Vec::new();
+    let mut count = 0;
+    for service in services.values_mut() {
+        problems.extend(read(&mut service.node).err().into_iter().flatten());
+        // A few files may stand for a lot when every service has them.
+        count += service.node.get(key).map_or(0, budget::weight);
+        if count > budget::MOST_VALUES {
+            return budget::too_many(service.node.at);
+        }
+    }
     if problems.is_empty() {
         Ok(())
     } else {

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use super::diagnose::{Checked, Problem, fail};
-use super::environment;
 use super::extends::remote;
 use super::interpolate::warn;
 use super::loader::{Loader, Scope};
 use super::node::{Entry, Map, Node, Value};
 use super::paths;
 use super::source::Span;
+use super::{budget, environment};
 
 /// The sections that are taken.
 const SECTIONS: [&str; 6] = [
@@ -117,13 +117,29 @@ impl Loader {
                 .collect(),
             files => files.iter().map(|(path, _)| working.join(path)).collect(),
         };
-        let environment = environment::with_files(scope.environment, &env_files)
-            .map_err(|message| vec![Problem::new(item.at, format!("include: {message}"))])?;
+        let own;
+        let environment = if env_files.is_empty() {
+            scope.environment
+        } else {
+            own = environment::with_files(scope.environment, &env_files)
+                .map_err(|message| vec![Problem::new(item.at, format!("include: {message}"))])?;
+            // Every file of the chain has all the variables of those before it.
+            let weights = own
+                .iter()
+                .map(|(name, value)| budget::variable(name, value));
+            if weights.sum::<usize>() * included.len() > 4 * budget::MOST_VARIABLES {
+                return fail(
+                    item.at,
+                    "include: the env files of these files do not fit in memory",
+                );
+            }
+            &own
+        };
         let scope = Scope {
             folder: &place.folder,
             working: &place.working,
             resolve: true,
-            environment: &environment,
+            environment,
             included,
         };
         if let Some(message) = files
@@ -138,8 +154,8 @@ impl Loader {
         let placed = |problem: Problem| problem.placed(at);
         let mut model =
             model.map_err(|problems| problems.into_iter().map(placed).collect::<Vec<_>>())?;
-        environment::resolve_bare(&mut model, &environment);
-        environment::fill_configs(&mut model, &environment);
+        environment::resolve_bare(&mut model, environment);
+        environment::fill_configs(&mut model, environment);
         Ok(Some(model))
     }
 

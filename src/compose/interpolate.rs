@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+use super::budget;
 use super::cast;
 use super::diagnose::{Checked, Problem, tell};
 use super::node::{Node, Value};
@@ -21,6 +22,7 @@ pub fn run(
         lookup: &lookup,
         warnings,
         problems: &mut problems,
+        left: budget::MOST_TEXT,
     };
     pass.visit(node, &Path::ROOT);
     if problems.is_empty() {
@@ -44,6 +46,8 @@ struct Pass<'a> {
     lookup: template::Lookup<'a>,
     warnings: &'a mut Vec<String>,
     problems: &'a mut Vec<Problem>,
+    /// How much text variables may still make.
+    left: usize,
 }
 
 impl Pass<'_> {
@@ -85,7 +89,7 @@ impl Pass<'_> {
                 format!("variable `{name}` is not set: an empty string is used"),
             );
         };
-        let text = template::substitute(text, self.lookup, &mut unset)
+        let text = template::substitute(text, self.lookup, &mut unset, &mut self.left)
             .map_err(|fault| problem(path, &fault))?;
         let Some(cast) = cast else {
             return Ok(Some(Value::Str(text.into())));
@@ -112,6 +116,12 @@ pub fn problem(path: impl Display, fault: &Fault) -> Problem {
                 "{path}: variable `{name}` is required and missing{colon}{message}"
             ))
             .hint(format!("set `{name}` in the environment or in an env file"))
+        }
+        Fault::Long => {
+            let most = budget::MOST_TEXT >> 20;
+            Problem::nowhere(format!(
+                "{path}: with this, variables stand for more than {most} MiB of text"
+            ))
         }
     }
 }

@@ -15,6 +15,8 @@ use super::{
 
 /// Biggest Compose file that is read, in bytes.
 const BIGGEST: u64 = 32 << 20;
+/// Most text of all files together, in bytes: it is kept for messages.
+const MOST_READ: usize = 32 << 20;
 
 /// Misspelt keys below misspelt keys are looked for this often.
 const MOST_REPAIRS: usize = 4;
@@ -34,6 +36,8 @@ pub struct Loader {
     pub interpolate: bool,
     /// What each file holds; no file is read twice.
     pub parsed: HashMap<PathBuf, (FileId, Vec<Option<Node>>)>,
+    /// How many values were read, against [`budget::MOST_VALUES`].
+    pub read: usize,
     /// How many values `extends` made, against [`budget::MOST_VALUES`].
     pub extended: usize,
     /// What is wrong so far. A project with problems is refused in the end, when all passes have
@@ -266,11 +270,18 @@ impl Loader {
         };
         let text = parse::text(bytes)
             .or_else(|problem| fail(Span::NOWHERE, format!("`{}` {problem}", shown())))?;
+        if self.sources.size() + text.len() > MOST_READ {
+            let message = format!(
+                "`{}`: with it the files are bigger than 32 MiB together",
+                shown()
+            );
+            return fail(Span::NOWHERE, message);
+        }
         let file = self.sources.add(path, &self.cwd, text);
         let Some(source) = self.sources.get(file) else {
             return Ok((file, Vec::new()));
         };
-        let (documents, problems) = parse::documents(source, file)?;
+        let (documents, problems) = parse::documents(source, file, &mut self.read)?;
         self.problems.add(problems);
         if documents.is_empty() {
             return fail(

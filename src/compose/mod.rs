@@ -195,6 +195,7 @@ pub fn load(options: &Options) -> Result<Loaded> {
         home: options.environment.get("HOME").cloned(),
         interpolate: !options.no_interpolate,
         parsed: std::collections::HashMap::new(),
+        read: 0,
         extended: 0,
         problems: problems::Problems::default(),
         brought: std::collections::HashMap::new(),

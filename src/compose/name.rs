@@ -38,8 +38,10 @@ pub fn resolve(candidates: &Candidates<'_>) -> Result<ProjectName, NameFault> {
         && let Some(text) = node.as_str().filter(|text| !text.is_empty())
     {
         let lookup = |name: &str| candidates.environment.get(name).cloned();
+        // A name is short.
+        let mut left = 1 << 16;
         let text = if candidates.interpolate {
-            template::substitute(text, &lookup, &mut |_| {}).map_err(|fault| {
+            template::substitute(text, &lookup, &mut |_| {}, &mut left).map_err(|fault| {
                 NameFault::Written(interpolate::problem("name", &fault).placed(node.at))
             })?
         } else {

@@ -169,7 +169,7 @@ impl<'a> Origins<'a> {
         self.documents.entry(file).or_insert_with(|| {
             let read = sources
                 .get(file)
-                .map(|source| parse::documents(source, file));
+                .map(|source| parse::documents(source, file, &mut 0));
             let documents = read.and_then(Result::ok).map(|(documents, _)| documents);
             documents.into_iter().flatten().flatten().collect()
         })

@@ -6,11 +6,10 @@ use std::collections::HashMap;
 use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 
 use super::diagnose::{Checked, Problem, fail, tell};
-use super::escapes;
 use super::node::{Entry, List, Map, Mark, Node, Text, Value};
 use super::scalar;
 use super::source::{FileId, Source, Span};
-use super::syntax;
+use super::{budget, escapes, syntax};
 
 /// Deepest nesting that is read. Compose files need about ten levels.
 const DEEPEST: usize = 160;
@@ -59,13 +58,14 @@ fn forbidden(byte: u8) -> bool {
 /// not keep the rest from being read.
 pub type Documents = (Vec<Option<Node>>, Vec<Problem>);
 
-/// Reads the documents of a file.
-pub fn documents(source: &Source, file: FileId) -> Checked<Documents> {
+/// Reads the documents of a file. `count` is how many values were read before, and becomes how many
+/// were read after this.
+pub fn documents(source: &Source, file: FileId, count: &mut usize) -> Checked<Documents> {
     let mut text = Cow::Borrowed(source.text.as_str());
     let mut stand_in = None;
     // Each turn mends one scalar.
     for _ in 0..MOST_MENDED {
-        match attempt(&text, file, stand_in) {
+        match attempt(&text, file, stand_in, count) {
             Err((at, problems)) => match escapes::mend(&text, at) {
                 Some((mended, instead)) => {
                     text = Cow::Owned(mended);
@@ -76,7 +76,7 @@ pub fn documents(source: &Source, file: FileId) -> Checked<Documents> {
             Ok(documents) => return Ok(documents),
         }
     }
-    attempt(&text, file, stand_in).map_err(|(_, problems)| problems)
+    attempt(&text, file, stand_in, count).map_err(|(_, problems)| problems)
 }
 
 /// Most scalars of a file that are mended.
@@ -87,6 +87,7 @@ fn attempt(
     text: &str,
     file: FileId,
     stand_in: Option<char>,
+    count: &mut usize,
 ) -> Result<Documents, (usize, Vec<Problem>)> {
     let mut options = Options::default();
     options.set_emit_comments(false);
@@ -98,6 +99,7 @@ fn attempt(
         open: Vec::new(),
         anchors: HashMap::new(),
         aliased: 0,
+        count: *count,
         documents: Vec::new(),
         root: None,
         problems: Vec::new(),
@@ -121,6 +123,7 @@ fn attempt(
             .event(event, at)
             .map_err(|problems| (usize::MAX, problems))?;
     }
+    *count = builder.count;
     Ok((builder.documents, builder.problems))
 }
 
@@ -132,6 +135,8 @@ struct Builder {
     /// Finished anchored nodes by id, with their weight.
     anchors: HashMap<usize, (Node, usize)>,
     aliased: usize,
+    /// Values of all files so far, weighed as [`budget::weight`] does.
+    count: usize,
     documents: Vec<Option<Node>>,
     root: Option<Node>,
     /// About keys that are left out.
@@ -182,13 +187,8 @@ impl Builder {
                     return fail(at, "an alias stands inside the value it repeats");
                 };
                 let (node, weight) = (node.clone(), *weight);
-                self.aliased += weight;
-                if self.aliased > MOST_ALIASED {
-                    return fail(
-                        at,
-                        "aliases repeat too much: the document would not fit in memory",
-                    );
-                }
+                self.repeat(weight, at)?;
+                self.count(weight, at)?;
                 self.place(node, weight, None);
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -199,12 +199,15 @@ impl Builder {
                     }
                     _ => text,
                 };
-                let weight = 1 + text.len() / 64;
+                // A key is part of the value under it.
+                let weight = usize::from(!self.expects_key()) + text.len() / 64;
+                self.count(weight, at)?;
                 let mark = mark(tag.as_deref());
                 let merge = !quoted && tag.is_none() && text == "<<";
                 let mut node = Node::new(scalar_value(&text, quoted, tag.as_deref(), at)?, at);
                 node.mark = mark;
                 if anchor != 0 {
+                    self.repeat(weight, at)?;
                     self.anchors.insert(anchor, (node.clone(), weight));
                 }
                 self.place(node, weight, Some(merge));
@@ -238,6 +241,7 @@ impl Builder {
         if self.open.len() >= DEEPEST {
             return fail(at, format!("more than {DEEPEST} levels of nesting"));
         }
+        self.count(1, at)?;
         self.open.push(Open {
             collection,
             start: at,
@@ -271,11 +275,37 @@ impl Builder {
         let mut node = Node::new(value, at);
         node.mark = open.mark;
         if open.anchor != 0 {
+            self.repeat(open.weight, open.start)?;
             let mut repeated = node.clone();
             without_resets(&mut repeated);
             self.anchors.insert(open.anchor, (repeated, open.weight));
         }
         self.place(node, open.weight, None);
+        Ok(())
+    }
+
+    /// Whether a key of a mapping comes next.
+    fn expects_key(&self) -> bool {
+        let open = self.open.last().map(|open| &open.collection);
+        matches!(open, Some(Collection::Map { key: None, .. }))
+    }
+
+    /// Counts a copy: what an alias stands for, or what an anchor keeps for it.
+    fn repeat(&mut self, weight: usize, at: Span) -> Checked<()> {
+        self.aliased += weight;
+        if self.aliased > MOST_ALIASED {
+            let message = "aliases repeat too much: the document would not fit in memory";
+            return fail(at, message);
+        }
+        Ok(())
+    }
+
+    /// Counts what takes memory from now on.
+    fn count(&mut self, weight: usize, at: Span) -> Checked<()> {
+        self.count += weight;
+        if self.count > budget::MOST_VALUES {
+            return budget::too_many(at);
+        }
         Ok(())
     }
 

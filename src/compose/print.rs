@@ -114,16 +114,24 @@ impl Pieces<'_> {
     }
 }
 
-/// For the JSON writer, which writes whole characters at a time.
+/// For the JSON writer, which writes whole characters at a time, however many at once.
 impl io::Write for Pieces<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        let piece = bytes.get(..PIECE).unwrap_or(bytes);
+        let text = match std::str::from_utf8(piece) {
+            // The piece ends inside of a character.
+            Err(error) if error.valid_up_to() > 0 => {
+                std::str::from_utf8(&piece[..error.valid_up_to()])
+            }
+            whole => whole,
+        };
+        let text = text.map_err(io::Error::other)?;
         self.text.push_str(text);
         if let Err(error) = self.hand_over_much() {
             self.failed = Some(error);
             return Err(io::Error::other("no more is wanted"));
         }
-        Ok(bytes.len())
+        Ok(text.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

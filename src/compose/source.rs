@@ -110,6 +110,11 @@ impl Sources {
         (count..self.0.len()).map(|index| FileId(index.try_into().unwrap_or_default()))
     }
 
+    /// The text of all files, in bytes.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|source| source.text.len()).sum()
+    }
+
     /// Every path, without repetition.
     pub fn paths(&self) -> Vec<PathBuf> {
         let mut paths = Vec::new();

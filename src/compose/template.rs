@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::budget;
+
 /// What a variable is set to, if it is.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -13,23 +15,32 @@ pub enum Fault {
     Malformed,
     /// `${X:?message}` and X is missing.
     Required { name: String, message: String },
+    /// Its variables make more text than is left.
+    Long,
 }
 
 /// `text` with its variables replaced; `unset` is told the names that have no value and no default.
+/// `left` is how many bytes may be made, and becomes how many may be made after this.
 pub fn substitute(
     text: &str,
     lookup: Lookup<'_>,
     unset: &mut dyn FnMut(&str),
+    left: &mut usize,
 ) -> Result<String, Fault> {
-    let mut out = String::with_capacity(text.len());
+    let mut out = String::new();
+    let mut add = |more: &str, left: &mut usize| {
+        *left = left.checked_sub(more.len()).ok_or(Fault::Long)?;
+        out.push_str(more);
+        Ok::<(), Fault>(())
+    };
     let mut rest = text;
     while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
+        add(&rest[..at], left)?;
         let (piece, after) = split(&rest[at + 1..])?;
         match piece {
-            Piece::Dollar => out.push('$'),
+            Piece::Dollar => add("$", left)?,
             Piece::Variable(name) => match lookup(name) {
-                Some(value) => out.push_str(&value),
+                Some(value) => add(&value, left)?,
                 None => unset(name),
             },
             Piece::Operation {
@@ -38,15 +49,15 @@ pub fn substitute(
                 word,
             } => {
                 // The word is interpolated even when it is not used, as Compose does.
-                let word = substitute(word, lookup, unset)?;
+                let word = substitute(word, lookup, unset, left)?;
                 let value = lookup(name);
                 let present = match operator.strip_prefix(':') {
                     Some(_) => value.as_deref().is_some_and(|value| !value.is_empty()),
                     None => value.is_some(),
                 };
                 match (operator.trim_start_matches(':'), present) {
-                    ("-" | "?", true) => out.push_str(&value.unwrap_or_default()),
-                    ("-", false) | ("+", true) => out.push_str(&word),
+                    ("-" | "?", true) => add(&value.unwrap_or_default(), left)?,
+                    ("-", false) | ("+", true) => add(&word, left)?,
                     ("?", false) => {
                         let (name, message) = (name.to_owned(), word);
                         return Err(Fault::Required { name, message });
@@ -57,7 +68,7 @@ pub fn substitute(
         }
         rest = after;
     }
-    out.push_str(rest);
+    add(rest, left)?;
     Ok(out)
 }
 
@@ -115,7 +126,7 @@ enum Piece<'a> {
 
 /// Where the first `${…}` stands that cannot be replaced.
 pub fn faulty(text: &str, lookup: Lookup<'_>) -> Option<(usize, usize)> {
-    let mut from = 0;
+    let (mut from, mut left) = (0, budget::MOST_TEXT);
     while let Some(at) = text[from..].find('$') {
         let start = from + at;
         let Ok((piece, rest)) = split(&text[start + 1..]) else {
@@ -124,7 +135,7 @@ pub fn faulty(text: &str, lookup: Lookup<'_>) -> Option<(usize, usize)> {
         };
         let end = text.len() - rest.len();
         if matches!(piece, Piece::Operation { .. })
-            && substitute(&text[start..end], lookup, &mut |_| {}).is_err()
+            && substitute(&text[start..end], lookup, &mut |_| {}, &mut left).is_err()
         {
             return Some((start, end));
         }
@@ -219,7 +230,13 @@ mod tests {
             _ => None,
         };
         let mut unset = Vec::new();
-        let result = substitute(text, &lookup, &mut |name| unset.push(name.to_owned()));
+        let mut left = 1 << 20;
+        let result = substitute(
+            text,
+            &lookup,
+            &mut |name| unset.push(name.to_owned()),
+            &mut left,
+        );
         (result, unset)
     }
 

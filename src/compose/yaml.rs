@@ -192,39 +192,37 @@ fn is_base_60(value: &str) -> bool {
 }
 
 fn shape(value: &str) -> Shape {
-    let chars: Vec<char> = value.chars().collect();
-    let blank_after = |at: usize| {
-        chars
-            .get(at + 1)
-            .is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\r'))
-    };
-    let blank_before = |at: usize| at == 0 || matches!(chars[at - 1], ' ' | '\t' | '\n' | '\r');
+    let blank = |c: Option<char>| c.is_none_or(|c| matches!(c, ' ' | '\t' | '\n' | '\r'));
+    let mut before = None;
+    let mut chars = value.chars().peekable();
     let mut indicators = value.starts_with("---") || value.starts_with("...");
     let (mut special, mut breaks, mut tabs) = (false, false, false);
     let (mut space_then_break, mut break_then_space) = (false, false);
-    for (at, &c) in chars.iter().enumerate() {
+    while let Some(c) = chars.next() {
+        let first = before.is_none();
+        let after = chars.peek().copied();
         indicators |= match c {
-            '#' => blank_before(at),
+            '#' => blank(before),
             ',' | '[' | ']' | '{' | '}' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@'
-            | '`' => at == 0,
-            '?' | '-' => at == 0 && blank_after(at),
-            ':' => blank_after(at),
+            | '`' => first,
+            '?' | '-' => first && blank(after),
+            ':' => blank(after),
             _ => false,
         };
         match c {
             '\n' | '\u{2028}' | '\u{2029}' => {
                 breaks = true;
-                space_then_break |= at > 0 && chars[at - 1] == ' ';
+                space_then_break |= before == Some(' ');
             }
-            ' ' => break_then_space |= at > 0 && chars[at - 1] == '\n',
+            ' ' => break_then_space |= before == Some('\n'),
             '\t' => tabs = true,
             c if !printable(c) => special = true,
             _ => {}
         }
+        before = Some(c);
     }
-    let edge = |c: Option<&char>| matches!(c, Some(' ' | '\n'));
-    let edges = edge(chars.first()) || edge(chars.last());
-    let trailing_space = chars.last() == Some(&' ');
+    let edges = value.starts_with([' ', '\n']) || value.ends_with([' ', '\n']);
+    let trailing_space = value.ends_with(' ');
     Shape {
         plain: !indicators && !special && !breaks && !tabs && !edges && !value.is_empty(),
         single: !special && !tabs && !space_then_break && !break_then_space,

@@ -49,6 +49,13 @@ enum Keep {
     OnlyYaml,
 }
 
+impl Keep {
+    /// Whether it may be printed when it was not written.
+    fn is_implied(self) -> bool {
+        !matches!(self, Self::Full | Self::Written | Self::OnlyYaml)
+    }
+}
+
 /// Before text that YAML writes without quotes though it looks like a string here: dates, numbers
 /// that are not finite. A character that is none, kept by Unicode for use inside of programs.
 pub const BARE: char = '\u{fdd0}';
@@ -209,7 +216,10 @@ impl Pass {
         fields: &[Field],
         path: &mut Vec<String>,
     ) -> Object<String, Json> {
-        let mut object = Object::new();
+        // Not more room than it takes: there may be thousands of them.
+        let implied = fields.iter().filter(|field| field.2.is_implied()).count();
+        let written = node.as_map().map_or(0, Map::len);
+        let mut object = Object::with_capacity(written.min(fields.len()) + implied);
         for Field(key, kind, keep) in fields {
             path.push((*key).to_owned());
             let written = node.get(key).filter(|node| !node.is_null());

@@ -26,13 +26,12 @@ fn compare(a: &str, b: &str, form: Form) -> Ordering {
 
 /// Letters after other characters, except after a digit; runs of digits by value.
 fn natural(a: &str, b: &str) -> Ordering {
-    let (left, right): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let differs = left.iter().zip(&right).position(|(a, b)| a != b);
-    let Some(at) = differs else {
-        return left.len().cmp(&right.len());
+    let mut both = a.char_indices().zip(b.chars());
+    let Some(((at, x), y)) = both.find(|((_, x), y)| x != y) else {
+        return a.len().cmp(&b.len());
     };
-    let (x, y) = (left[at], right[at]);
-    let after_digit = at > 0 && left[at - 1].is_numeric();
+    let (same, left, right) = (&a[..at], &a[at..], &b[at..]);
+    let after_digit = same.chars().next_back().is_some_and(char::is_numeric);
     match (x.is_alphabetic(), y.is_alphabetic()) {
         (true, true) => x.cmp(&y),
         (true, false) if after_digit => Ordering::Less,
@@ -42,26 +41,25 @@ fn natural(a: &str, b: &str) -> Ordering {
         (false, false) => {
             // Zeros only count when another digit stands before them.
             let zeros = x == '0' || y == '0';
-            let before = left[..at].iter().rev().take_while(|c| c.is_ascii_digit());
-            let lead = u128::from(zeros && before.clone().any(|c| *c != '0'));
-            let (x_value, x_end) = value(&left, at, lead);
-            let (y_value, y_end) = value(&right, at, lead);
+            let mut digits = same.chars().rev().take_while(char::is_ascii_digit);
+            let lead = u128::from(zeros && digits.any(|c| c != '0'));
+            let (x_value, x_length) = value(left, lead);
+            let (y_value, y_length) = value(right, lead);
             x_value
                 .cmp(&y_value)
-                .then(x_end.cmp(&y_end))
+                .then(x_length.cmp(&y_length))
                 .then(x.cmp(&y))
         }
     }
 }
 
-fn value(chars: &[char], at: usize, lead: u128) -> (u128, usize) {
-    let mut end = at;
-    let mut value = lead;
-    while let Some(digit) = chars.get(end).and_then(|c| c.to_digit(10)) {
-        value = value.saturating_mul(10).saturating_add(u128::from(digit));
-        end += 1;
-    }
-    (value, end)
+/// The number that text starts with, after the digit `lead`, and how many digits it has.
+fn value(text: &str, lead: u128) -> (u128, usize) {
+    let digits = text.chars().map_while(|c| c.to_digit(10));
+    digits.fold((lead, 0), |(value, length), digit| {
+        let value = value.saturating_mul(10).saturating_add(u128::from(digit));
+        (value, length + 1)
+    })
 }
 
 #[cfg(test)]

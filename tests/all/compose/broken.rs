@@ -53,6 +53,71 @@ fn alias_bombs() {
 }
 
 #[test]
+fn anchors_within_anchors() {
+    let mut text = "x-a: ".to_owned();
+    for depth in 0..100 {
+        let _ = write!(text, "&a{depth} [");
+    }
+    text.push_str(&"v,".repeat(5_000));
+    text.push_str(&"]".repeat(100));
+    refused(text, "aliases repeat too much");
+}
+
+#[test]
+fn variables_that_stand_for_more_and_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let refused = |part: &str| {
+        let error = load(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(part), "{error:.300}");
+    };
+    write("compose.yml", "services: {a: {image: x}}\n");
+    let mut text = format!("V0={}\n", "x".repeat(1_000));
+    for step in 1..5 {
+        let before = format!("${{V{}}}", step - 1);
+        let _ = writeln!(text, "V{step}={}", before.repeat(100));
+    }
+    write(".env", &text);
+    refused("/.env` line 4: with this, variables stand for more than 25 MiB of text");
+
+    write(".env", &format!("V={}\n", "x".repeat(1 << 20)));
+    let labels: Vec<String> = (0..40).map(|n| format!("l{n}: $V")).collect();
+    let text = format!(
+        "services: {{a: {{image: x, labels: {{{}}}}}}}\n",
+        labels.join(", ")
+    );
+    write("compose.yml", &text);
+    refused("services.a.labels.l25: with this, variables stand for more than 25 MiB of text");
+
+    let variables: String = (0..210_000).fold(String::new(), |mut text, n| {
+        let _ = writeln!(text, "V{n}=1");
+        text
+    });
+    write(".env", &variables);
+    refused("there are more than 200000 variables");
+}
+
+#[test]
+fn one_env_file_of_very_many_services() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut variables = String::new();
+    let mut services = "services:\n".to_owned();
+    for n in 0..2_000 {
+        let _ = writeln!(variables, "V{n}=1");
+    }
+    for n in 0..300 {
+        let _ = writeln!(services, "  s{n}: {{image: x, env_file: many.env}}");
+    }
+    fs::write(folder.path().join("many.env"), variables).unwrap();
+    fs::write(folder.path().join("compose.yml"), services).unwrap();
+    let error = load(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("has more than 420000 values"),
+        "{error:.300}"
+    );
+}
+
+#[test]
 fn deep_nesting() {
     refused("[".repeat(100_000), "");
     refused(format!("x-a: {}", "{a: ".repeat(100_000)), "");
