@@ -10,7 +10,8 @@ use super::problems::Problems;
 use super::reset::Resets;
 use super::source::{FileId, Sources, Span};
 use super::{
-    budget, canonical, defaults, interpolate, merge, parse, paths, repair, schema, unique, validate,
+    budget, canonical, defaults, encoding, interpolate, merge, parse, paths, repair, schema,
+    unique, validate,
 };
 
 /// Biggest Compose file that is read, in bytes.
@@ -268,7 +269,7 @@ impl Loader {
                 return fail(Span::NOWHERE, message);
             }
         };
-        let text = parse::text(bytes)
+        let text = encoding::text(bytes)
             .or_else(|problem| fail(Span::NOWHERE, format!("`{}` {problem}", shown())))?;
         if self.sources.size() + text.len() > MOST_READ {
             let message = format!(

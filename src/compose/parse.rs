@@ -7,9 +7,8 @@ use granit_parser::{Event, Options, Parser, ScalarStyle, Tag};
 
 use super::diagnose::{Checked, Problem, fail, tell};
 use super::node::{Entry, List, Map, Mark, Node, Text, Value};
-use super::scalar;
 use super::source::{FileId, Source, Span};
-use super::{budget, escapes, syntax};
+use super::{budget, escapes, syntax, tagged};
 
 /// Deepest nesting that is read. Compose files need about ten levels.
 const DEEPEST: usize = 160;
@@ -17,42 +16,6 @@ const DEEPEST: usize = 160;
 /// Most that aliases may repeat, in nodes (64 bytes of text count as one): enough for thousands of
 /// services built from anchors, too little for an alias bomb.
 const MOST_ALIASED: usize = 400_000;
-
-/// The text of a file: UTF-8, or UTF-16 with a byte order mark.
-pub fn text(bytes: Vec<u8>) -> Result<String, String> {
-    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-        char::decode_utf16(units)
-            .collect::<Result<String, _>>()
-            .map_err(|_| "is not valid UTF-16".to_owned())
-    };
-    let text = match bytes.as_slice() {
-        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes)?,
-        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes)?,
-        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest.to_vec())?,
-        _ => utf8(bytes)?,
-    };
-    match text.bytes().position(forbidden) {
-        Some(at) => Err(format!(
-            "contains a control character (0x{:02x}) at byte {at}",
-            text.as_bytes()[at]
-        )),
-        None => Ok(text),
-    }
-}
-
-fn utf8(bytes: Vec<u8>) -> Result<String, String> {
-    String::from_utf8(bytes).map_err(|error| {
-        format!(
-            "is not valid UTF-8 from byte {}",
-            error.utf8_error().valid_up_to()
-        )
-    })
-}
-
-fn forbidden(byte: u8) -> bool {
-    byte == 0x7f || (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r'))
-}
 
 /// The documents of a file, of which an empty one is `None`, and what is wrong with them that does
 /// not keep the rest from being read.
@@ -204,7 +167,7 @@ impl Builder {
                 self.count(weight, at)?;
                 let mark = mark(tag.as_deref());
                 let merge = !quoted && tag.is_none() && text == "<<";
-                let mut node = Node::new(scalar_value(&text, quoted, tag.as_deref(), at)?, at);
+                let mut node = Node::new(tagged::value(&text, quoted, tag.as_deref(), at)?, at);
                 node.mark = mark;
                 if anchor != 0 {
                     self.repeat(weight, at)?;
@@ -398,71 +361,4 @@ fn mark(tag: Option<&Tag>) -> Mark {
         Some(("!", "override")) => Mark::Override,
         _ => Mark::None,
     }
-}
-
-fn scalar_value(text: &str, quoted: bool, tag: Option<&Tag>, at: Span) -> Checked<Value> {
-    let refuse = |what: &str| fail(at, format!("{text:?} is not {what}"));
-    let Some(tag) = tag else {
-        return Ok(if quoted {
-            Value::Str(text.into())
-        } else {
-            scalar::plain(text)
-        });
-    };
-    let core = match tag.parts() {
-        ("tag:yaml.org,2002:", suffix) => Some(suffix),
-        _ => None,
-    };
-    match core {
-        Some("str") => Ok(Value::Str(text.into())),
-        Some("binary") => match base64(text) {
-            Some(text) => Ok(Value::Str(text.into())),
-            None => refuse("base64 of valid UTF-8"),
-        },
-        Some("null") => match scalar::plain(text) {
-            Value::Null => Ok(Value::Null),
-            _ => refuse("null"),
-        },
-        Some("bool") => match scalar::plain(text) {
-            value @ Value::Bool(_) => Ok(value),
-            _ => refuse("a boolean"),
-        },
-        Some("int") => match scalar::number(text) {
-            Some(value @ (Value::Int(_) | Value::Big(_))) => Ok(value),
-            _ => refuse("a whole number"),
-        },
-        #[expect(clippy::cast_precision_loss, reason = "what `!!float` asks for")]
-        Some("float") => match scalar::plain(text) {
-            Value::Int(value) => Ok(Value::Float(value as f64)),
-            Value::Big(value) => Ok(Value::Float(value as f64)),
-            value @ Value::Float(_) => Ok(value),
-            _ => refuse("a number"),
-        },
-        _ if quoted => Ok(Value::Str(text.into())),
-        _ => Ok(scalar::plain(text)),
-    }
-}
-
-/// Decodes standard base64, white space ignored.
-fn base64(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut buffer, mut bits) = (0_u32, 0_u32);
-    for byte in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
-        let sextet = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            b'=' => continue,
-            _ => return None,
-        };
-        buffer = (buffer << 6) | u32::from(sextet);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push(u8::try_from((buffer >> bits) & 0xff).unwrap_or_default());
-        }
-    }
-    String::from_utf8(bytes).ok()
 }

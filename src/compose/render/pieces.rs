@@ -4,7 +4,8 @@
 use serde_json::{Map as Object, Value as Json};
 
 use super::fields::{self, TOP};
-use super::{Field, Form, Keep, Pass, Type, order, raw_at, value};
+use super::pass::Pass;
+use super::{Field, Form, Keep, Type, order, raw, value};
 use crate::compose::diagnose::Checked;
 use crate::compose::node::{Entry, Map, Node, Text};
 use crate::compose::path::Path;
@@ -58,9 +59,9 @@ impl<'a> Section<'a> {
             }
             Kind::Raw(section, normalized) => {
                 let section = root.key(section);
-                Some(raw_at(node, form, normalized, &section.key(key)))
+                Some(raw::at(node, form, normalized, &section.key(key)))
             }
-            Kind::Extension => Some(raw_at(node, form, false, &root.key(key))),
+            Kind::Extension => Some(raw::at(node, form, false, &root.key(key))),
         }
     }
 }
@@ -94,7 +95,7 @@ pub fn parts(model: &Node, form: Form) -> Vec<(&str, Part<'_>)> {
         if key.starts_with("x-") {
             let part = match entry.node.as_map() {
                 Some(map) => section(map, form, Kind::Extension),
-                None => Part::Whole(super::raw(&entry.node, form, false)),
+                None => Part::Whole(raw::tree(&entry.node, form, false)),
             };
             parts.push((key.as_str(), part));
         }
@@ -112,7 +113,7 @@ pub fn raw_parts(model: &Node, form: Form, normalized: bool) -> Vec<(&str, Part<
         let root = Path::ROOT;
         let part = match entry.node.as_map() {
             Some(map) => section(map, form, Kind::Raw(key, normalized)),
-            None => Part::Whole(raw_at(&entry.node, form, normalized, &root.key(key))),
+            None => Part::Whole(raw::at(&entry.node, form, normalized, &root.key(key))),
         };
         parts.push((key.as_str(), part));
     }
