@@ -8,7 +8,8 @@ use super::bytes;
 use super::paint::Paint;
 use crate::model::{Digest, Hook, HostName, Route, ServiceName};
 use crate::plan::{
-    Action, ImageShipment, Plan, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan, StepKind,
+    Action, ImagePlan, ImageShipment, Plan, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan,
+    StepKind,
 };
 
 /// The whole plan, ending in a line break.
@@ -105,12 +106,39 @@ fn image_line(plan: &Plan, service: &ServicePlan) -> String {
     };
     let current = service.current.as_ref().map(Digest::short);
     let name = super::clean(&service.image);
+    let desired = if desired.is_empty() || service.pending {
+        desired
+    } else {
+        format!("{desired}{}", other_platforms(plan, service))
+    };
     match current {
         _ if desired.is_empty() || plan.action == Action::Down => name,
-        Some(current) if current == desired => format!("{name}  {desired} (unchanged)"),
+        Some(current) if desired.starts_with(current) => {
+            format!("{name}  {desired} (unchanged)")
+        }
         Some(current) => format!("{name}  {current} → {desired}"),
         None => format!("{name}  {desired} (new)"),
     }
+}
+
+/// `, 5109a472f702 for linux/arm64`: what hosts of other platforms get in its place.
+fn other_platforms(plan: &Plan, service: &ServicePlan) -> String {
+    let of_service = |image: &&ImagePlan| image.image.reference == service.image;
+    let others = plan.images.iter().filter(of_service).filter(|image| {
+        let digest = &image.image.manifest.digest;
+        service
+            .desired
+            .as_ref()
+            .is_some_and(|desired| desired != digest)
+    });
+    let others: Vec<String> = others
+        .map(|image| {
+            let image = &image.image;
+            let platform = super::clean(&image.platform);
+            format!(", {} for {platform}", image.manifest.digest.short())
+        })
+        .collect();
+    others.concat()
 }
 
 fn build_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) -> &'static str {

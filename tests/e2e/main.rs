@@ -17,6 +17,7 @@ mod fanout;
 mod faults;
 mod fleet;
 mod isolation;
+mod platforms;
 mod pulls;
 mod relations;
 mod same;

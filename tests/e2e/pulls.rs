@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::support::registry::{AUTH, PASSWORD, Registry, USER, config};
-use crate::support::{Project, Run, Webpods};
+use crate::support::{OwnLab, Project, Run, Webpods};
 
 const PULLED: &str = "name: {{name}}
 services:
@@ -123,6 +123,43 @@ fn hosts_pull_what_the_plan_names_and_keep_no_credentials() {
         assert!(!holds(&project.path("cache"), &secret));
         assert!(!holds(&project.path(".webpods"), &secret));
     }
+}
+
+/// The containerd store names images by manifest, not by configuration, and keeps what it pulled in
+/// the registry's form.
+#[test]
+fn the_containerd_store_pulls_too() {
+    let lab = OwnLab::start("pulls", 1, &["--engine", "26.1", "--store", "containerd"]);
+    let node = &lab.0.nodes[0];
+    let registry = Registry::start_for(lab.0);
+    let project = Project::compose_on(lab.0, "pullsc", "name: {{name}}\nservices: {}\n");
+    registry.push(&project.path("app"), "team/web:1");
+    let text = PULLED.replace("REGISTRY", &registry.name());
+    project.compose_file(&text.replace("[node-1, node-2]", "[node-1]"));
+    let webpods = as_with(&project, &registry.logged_in(&project.path("docker")));
+    clean(webpods.run(["up", "-d"]).expect(0));
+    project.answers();
+    let first = running(&project, 0);
+    let again = webpods.run(["up", "-d"]).expect(0);
+    assert!(again.stderr.contains("nothing to do"), "{again}");
+    let names = node.witness("docker images --digests");
+    assert!(!names.contains("team/web"), "{names}");
+
+    // The same image, sent: none of the pulled layers is mistaken for one in webpods' own form.
+    project.write(
+        "compose.yml",
+        &format!(
+            "name: {}\nservices: {{web: {{build: app}}}}\n",
+            project.name
+        ),
+    );
+    clean(webpods.run(["up", "-d"]).expect(0));
+    let sent = running(&project, 0);
+    assert!(sent[0].ends_with(":latest"), "{sent:?}");
+    node.witness(&format!("docker rmi {}", first[0]));
+    clean(webpods.run(["rollback"]).expect(0));
+    assert_eq!(running(&project, 0), first);
+    project.answers();
 }
 
 fn text_of(value: &serde_json::Value) -> String {

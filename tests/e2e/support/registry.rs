@@ -28,8 +28,13 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts it, and the way to it on every node.
+    /// Starts it, and the way to it on every node of the lab that all journeys share.
     pub fn start() -> Self {
+        Self::start_for(lab())
+    }
+
+    /// The same for another lab.
+    pub fn start_for(lab: &'static Lab) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let any = TcpListener::bind("0.0.0.0:0").unwrap();
         let port = any.local_addr().unwrap().port();
@@ -52,7 +57,7 @@ impl Registry {
             .unwrap();
         let registry = Self {
             port,
-            lab: lab(),
+            lab,
             process,
             folder,
         };

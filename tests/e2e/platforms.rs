@@ -1,0 +1,139 @@
+//! A fleet of two platforms: each host gets the image that is made for it.
+//!
+//! There is one kind of processor here, so the second node only says that it is another: something
+//! before its engine changes the architecture in what the engine says of itself. An image that is
+//! built for the other platform from nothing holds the same program, so it runs.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{Node, OwnLab, Project, with_buildx};
+
+const WEB: &str = "name: {{name}}
+services:
+  web:
+    build: {context: app}
+    deploy: {replicas: 2}
+    x-ingress: {host: '{{domain}}', port: 8080, health_path: /healthz}
+";
+/// Listens where the engine did, and passes everything on.
+const DISGUISE: &str = r#"
+use strict; use IO::Socket::UNIX; use IO::Select;
+my ($front, $back) = @ARGV;
+$SIG{CHLD} = "IGNORE";
+my $server = IO::Socket::UNIX->new(Local => $front, Listen => 64) or die $!;
+while (my $client = $server->accept) {
+  next if fork;
+  my $engine = IO::Socket::UNIX->new(Peer => $back) or die $!;
+  my $both = IO::Select->new($client, $engine);
+  while (my @ready = $both->can_read) {
+    for my $from (@ready) {
+      my $read = sysread($from, my $bytes, 65536);
+      my $to = $from == $client ? $engine : $client;
+      if (!$read) { $both->remove($from); shutdown($to, 1); exit unless $both->count; next }
+      $bytes =~ s/"Arch":"amd64"/"Arch":"arm64"/g if $from == $engine;
+      while (length $bytes) {
+        my $written = syswrite($to, $bytes) or exit;
+        substr($bytes, 0, $written) = "";
+      }
+    }
+  }
+  exit;
+}
+"#;
+
+fn disguise(node: &Node) {
+    node.witness(&format!(
+        "cat >/disguise.pl <<'END'\n{DISGUISE}\nEND\n\
+         mv /run/docker.sock /run/docker.real.sock\n\
+         setsid perl /disguise.pl /run/docker.sock /run/docker.real.sock >/disguise.log 2>&1 &\n\
+         until docker version >/dev/null 2>&1; do sleep 0.1; done"
+    ));
+    let says = node.witness("docker version --format '{{.Server.Arch}}'");
+    assert_eq!(says, "arm64");
+}
+
+/// What the project's container on a node is made from: digest and architecture.
+fn runs(project: &Project, node: &Node) -> (String, String) {
+    let digests = node.containers(&project.name, "{{.Label \"webpods.image\"}}");
+    assert_eq!(digests.len(), 1, "{digests:?}");
+    let image = format!("webpods/{}:latest", &digests[0]["sha256:".len()..]);
+    let asked = format!("docker image inspect --format '{{{{.Architecture}}}}' {image}");
+    (digests[0].clone(), node.witness(&asked))
+}
+
+#[test]
+fn each_host_gets_the_image_that_is_made_for_it() {
+    let lab = OwnLab::start("mixed", 2, &[]);
+    let (first, second) = (&lab.0.nodes[0], &lab.0.nodes[1]);
+    disguise(second);
+    let project = Project::compose_on(lab.0, "mixed", WEB);
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let webpods = project
+        .webpods()
+        .env("DOCKER_CONFIG", text(&with_buildx(&project.path("tools"))))
+        .env("XDG_CACHE_HOME", text(&project.path("cache")));
+
+    // What cannot be is refused before anything is built.
+    let classic = webpods.clone().env("DOCKER_BUILDKIT", "0");
+    let refused = classic.run(["up", "-d"]).expect(1);
+    let why = "`node-2` is `linux/arm64`";
+    assert!(refused.stderr.contains(why), "{refused}");
+    let cases = [
+        (
+            "platform: linux/amd64\n    build: {context: app}",
+            "remove `platform`",
+        ),
+        (
+            "build: {context: app, platforms: [linux/amd64]}",
+            "add `linux/arm64` to `build.platforms`",
+        ),
+    ];
+    for (key, hint) in cases {
+        project.compose_file(&WEB.replace("build: {context: app}", key));
+        for verb in [&["up", "-d"][..], &["diff"], &["push"]] {
+            let refused = webpods.run(verb).expect(1);
+            let why = "the image of service `web` will be for `linux/amd64`, but `node-2` is \
+                       `linux/arm64`";
+            assert!(refused.stderr.contains(why), "{refused}");
+            assert!(refused.stderr.contains(hint), "{refused}");
+        }
+    }
+    let image = format!("{}-web", project.name);
+    let built = Command::new("docker")
+        .args(["images", "-q", &image])
+        .output();
+    assert_eq!(built.unwrap().stdout, b"", "nothing was built");
+
+    project.compose_file(WEB);
+    let up = webpods.run(["up", "-d"]).expect(0);
+    assert!(up.stderr.contains(" for linux/arm64"), "{up}");
+    project.answers();
+    let before = [runs(&project, first), runs(&project, second)];
+    assert_eq!((&*before[0].1, &*before[1].1), ("amd64", "arm64"));
+    assert_ne!(before[0].0, before[1].0);
+    let again = webpods.run(["up", "-d"]).expect(0);
+    assert!(again.stderr.contains("nothing to do"), "{again}");
+
+    project.write("app/VERSION", "two\n");
+    webpods.ok(["up", "-d"]);
+    let after = [runs(&project, first), runs(&project, second)];
+    assert!(after[0].0 != before[0].0 && after[1].0 != before[1].0);
+
+    // A machine that never built anything knows both from the release, and goes back.
+    let elsewhere = text(&project.path("elsewhere"));
+    let stranger = webpods.clone().env("XDG_CACHE_HOME", elsewhere);
+    let same = stranger.run(["up", "-d"]).expect(0);
+    assert!(same.stderr.contains("nothing to do"), "{same}");
+    stranger.ok(["rollback"]);
+    assert_eq!([runs(&project, first), runs(&project, second)], before);
+    let rows = webpods.json(["release", "ls"]);
+    assert_eq!(rows[0]["restorable"], "yes", "{rows}");
+
+    // Where it is on one of them only, it is made for that one only.
+    let there = "replicas: 1}\n    x-placement: {hosts: [node-2]}";
+    project.compose_file(&WEB.replace("replicas: 2}", there));
+    project.write("app/VERSION", "three\n");
+    webpods.ok(["up", "-d"]);
+    assert_eq!(runs(&project, second).1, "arm64");
+}
