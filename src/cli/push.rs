@@ -1,16 +1,13 @@
 //! `webpods push` (spec §6.2, §12).
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::App;
 use super::rollout::services;
-use crate::engine::{RolloutOptions, Sent};
+use crate::engine::RolloutOptions;
 use crate::error::{Error, Kind, Result};
-use crate::model::HostName;
-use crate::report::bytes;
 
 /// Ship the images of services to the hosts that will run them, without deploying
 ///
@@ -52,26 +49,13 @@ impl Push {
             fanout: self.fanout,
             ..RolloutOptions::default()
         };
-        for sent in engine
+        // What was sent is said when it has arrived.
+        let all = engine
             .push(&authority, &options, self.from.as_deref())
-            .await?
-        {
-            app.report.line(&format!("{}: {}", sent.host, told(&sent)));
+            .await?;
+        for idle in all.iter().filter(|sent| sent.sent + sent.passed == 0) {
+            app.report.line(&format!("{}: nothing to send", idle.host));
         }
         Ok(())
     }
-}
-
-/// What a host got, in a few words.
-fn told(sent: &Sent) -> String {
-    if sent.total == 0 {
-        return "nothing to send".to_owned();
-    }
-    let mut words = format!("sent {} of {}", bytes(sent.sent), bytes(sent.total));
-    if !sent.from.is_empty() {
-        let from: Vec<&str> = sent.from.iter().map(HostName::as_str).collect();
-        let (passed, from) = (bytes(sent.passed), from.join(", "));
-        let _ = write!(words, ", got {passed} from {from}");
-    }
-    words
 }

@@ -16,6 +16,9 @@ const TICK: Duration = Duration::from_millis(120);
 /// Bytes from which on a log says how far an upload is.
 const WORTH_TELLING: u64 = 20_000_000;
 
+/// One host's upload: how much, what, how fast, and how long it will take.
+const UPLOAD: &str = "  {bar:16} {wide_msg} {decimal_bytes_per_sec:>11} {eta:>4} left";
+
 /// What is being drawn.
 #[derive(Debug)]
 pub(super) struct Progress {
@@ -113,6 +116,7 @@ pub(super) fn show(report: &Report, event: Event) {
             passed,
             from,
         } => {
+            uploaded(report, &host);
             let amount = if from.is_empty() {
                 amount_sent(sent, total)
             } else {
@@ -197,10 +201,18 @@ fn finished(report: &Report, step: usize, host: Option<&HostName>) {
     if let Some(bar) = state.steps.remove(&step) {
         bar.finish_and_clear();
     }
-    if let Some(bar) = host
-        .and_then(|host| state.ships.remove(host))
-        .and_then(|ship| ship.bar)
-    {
+    drop(state);
+    if let Some(host) = host {
+        uploaded(report, host);
+    }
+}
+
+/// The host's upload is over.
+fn uploaded(report: &Report, host: &HostName) {
+    let Ok(mut state) = report.inner.progress.state.lock() else {
+        return;
+    };
+    if let Some(bar) = state.ships.remove(host).and_then(|ship| ship.bar) {
         bar.finish_and_clear();
     }
 }
@@ -208,19 +220,20 @@ fn finished(report: &Report, step: usize, host: Option<&HostName>) {
 fn shipping(report: &Report, host: HostName, what: &str, done: u64, total: u64) {
     let progress = &report.inner.progress;
     let amount = format!("{} of {}", bytes(done), bytes(total));
-    let head = place(Some(&host), &report.redactor().redact(what));
+    let what = report.redactor().redact(what);
+    let line = format!("{}  {}", place(Some(&host), &amount), clean(&what));
     let plain = {
         let Ok(mut state) = progress.state.lock() else {
             return;
         };
         let ship = state.ships.entry(host).or_insert_with(|| Ship {
-            bar: progress.bar("  {bar:24} {wide_msg}"),
+            bar: progress.bar(UPLOAD),
             quarter: 0,
         });
         if let Some(bar) = &ship.bar {
             bar.set_length(total);
             bar.set_position(done);
-            bar.set_message(format!("{head}  {amount}"));
+            bar.set_message(line.clone());
             false
         } else {
             // A log gets a line per quarter, not one per chunk.
@@ -231,7 +244,7 @@ fn shipping(report: &Report, host: HostName, what: &str, done: u64, total: u64) 
         }
     };
     if plain {
-        report.line(&format!("  {head}  {amount}"));
+        report.line(&format!("  {line}"));
     }
 }
 

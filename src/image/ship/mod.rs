@@ -13,6 +13,7 @@ mod delta;
 mod feed;
 mod pack;
 mod pass;
+mod road;
 mod said;
 mod transfer;
 

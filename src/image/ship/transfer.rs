@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::answer::{Answer, Packing};
 use super::delta;
 use super::feed::{self, Load, Packet, Part};
+use super::road::Road;
 use super::said::Said;
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
@@ -203,7 +204,7 @@ impl Transfer<'_> {
         wire: &mut u64,
     ) -> (Result<()>, Result<usize, Failure>) {
         let (sender, packets) = mpsc::channel(IN_FLIGHT);
-        let total = wanted.parts.iter().map(Part::length).sum();
+        let road = Road::of(&wanted.parts);
         let store = self.store.clone();
         let packing = wanted.packing;
         let load = self.load(wanted);
@@ -213,7 +214,7 @@ impl Transfer<'_> {
             let arrivals = self.arrivals(said, made);
             tokio::pin!(arrivals);
             tokio::select! {
-                () = self.write(stdin, packets, total, wire) => arrivals.await,
+                () = self.write(stdin, packets, &road, wire) => arrivals.await,
                 // The host said no, or is gone: nobody reads the rest.
                 arrived = &mut arrivals => arrived,
             }
@@ -242,7 +243,7 @@ impl Transfer<'_> {
         &self,
         mut stdin: Writer,
         mut packets: mpsc::Receiver<Packet>,
-        total: u64,
+        road: &Road,
         wire: &mut u64,
     ) {
         while let Some(packet) = packets.recv().await {
@@ -253,9 +254,9 @@ impl Transfer<'_> {
             }
             self.events.emit(Event::Shipping {
                 host: self.host.name().clone(),
-                what: "images".to_owned(),
+                what: road.at(packet.done),
                 done: packet.done,
-                total,
+                total: road.total(),
             });
         }
         let _ = stdin.shutdown().await;
