@@ -111,6 +111,8 @@ local function run(host, step)
     local deadline = webpods.clock() + step.timeout
     local memory = {}
     local pause = 0.1
+    -- Since when it is ready without a break.
+    local since = nil
     while true do
         local found = host.docker:inspect(step.container)
         if not found then
@@ -118,10 +120,16 @@ local function run(host, step)
         end
         local verdict, reason = judge(host, step, found, memory)
         if verdict == "ready" then
-            return
+            since = since or webpods.clock()
+            if webpods.clock() - since >= (step.watch or 0) then
+                return
+            end
         elseif verdict == "failed" then
             return give_up(host, step, reason)
-        elseif webpods.clock() >= deadline then
+        elseif verdict == "waiting" then
+            since = nil
+        end
+        if webpods.clock() >= deadline then
             return give_up(host, step, `after {step.timeout} seconds {reason}`)
         end
         webpods.sleep(math.min(pause, math.max(0, deadline - webpods.clock())))

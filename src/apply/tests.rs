@@ -83,6 +83,7 @@ fn kind(name: &str) -> StepKind {
             completes: false,
             may_end: false,
             optional: false,
+            watch: 0,
         },
         "route" => StepKind::Route {
             driver: "none".into(),

@@ -31,7 +31,10 @@ impl Loader {
         };
         let (at, kind) = (node.at, node.kind());
         let Some(services) = node.as_map_mut() else {
-            return fail(at, format!("services: must be a mapping, not {kind}"));
+            let message = format!("services: must be a mapping, not {kind}");
+            let hint =
+                "write the names without the dashes before them, and the keys of each below it";
+            return Err(vec![Problem::new(at, message).hint(hint)]);
         };
         let mut problems = Vec::new();
         let names: Vec<Text> = services.keys().cloned().collect();
@@ -74,7 +77,9 @@ impl Loader {
         };
         if !service.is_null() && service.as_map().is_none() {
             let message = format!("services.{name}: must be a mapping, not {}", service.kind());
-            return fail(service.at, message);
+            return Err(vec![Problem::new(service.at, message).hint(format!(
+                "write the keys of `{name}` below it, like `image: …`"
+            ))]);
         }
         let Some(extends) = service.get("extends").cloned() else {
             return Ok(None);

@@ -107,8 +107,11 @@ impl Loader {
             }
             resets.apply(&mut model);
             self.include(&mut document, path, scope);
-            model = self.lay(model, document);
+            let doubtful;
+            (model, doubtful) = self.lay(model, document);
             self.check(&mut model);
+            // What the schema says of an item is plainer.
+            self.problems.note(doubtful);
             self.forget_version(&mut model);
             self.canonical(&mut model)?;
         }
@@ -127,7 +130,9 @@ impl Loader {
             };
             all = Resets::take(&mut document);
             all.apply(&mut model);
-            model = self.lay(model, document);
+            let doubtful;
+            (model, doubtful) = self.lay(model, document);
+            self.problems.note(doubtful);
             self.canonical(&mut model)?;
         }
         Ok((model, all))
@@ -180,13 +185,13 @@ impl Loader {
         Some(document)
     }
 
-    /// `document` laid over `model`.
-    fn lay(&mut self, model: Node, document: Node) -> Node {
+    /// `document` laid over `model`, and whether items of lists could be told apart.
+    fn lay(&mut self, model: Node, document: Node) -> (Node, Checked<()>) {
         let mut clashes = Vec::new();
         let mut model = merge::documents(model, document, &mut clashes);
         self.problems.add(clashes);
-        self.problems.note(unique::run(&mut model));
-        model
+        let unique = unique::run(&mut model);
+        (model, unique)
     }
 
     /// Checks the shape. Of a misspelt key the value is looked at as that of the key that is meant.

@@ -297,7 +297,13 @@ impl Builder {
                         *key = Some((Key::Plain(name), at));
                     } else {
                         let message = format!("a key must be a string, not {kind}");
-                        let problem = Problem::new(at, message).hint("put the key in quotes");
+                        let hint = match node.value {
+                            Value::Map(_) => {
+                                "fill in `{{ … }}` before webpods reads the file, or put it in quotes"
+                            }
+                            _ => "put the key in quotes",
+                        };
+                        let problem = Problem::new(at, message).hint(hint);
                         tell(&mut self.problems, problem);
                         *key = Some((Key::Wrong, at));
                     }

@@ -41,6 +41,10 @@ pub struct HostObserved {
     pub networks: BTreeSet<String>,
     /// Names of volumes that exist.
     pub volumes: BTreeSet<String>,
+    /// What networks and volumes of this project were made from, by name: the digest of their
+    /// settings, of those that webpods made.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub made_from: BTreeMap<String, String>,
     /// What other projects on this host claim.
     pub claims: Vec<Claim>,
     /// Manifest digests of images the engine holds under their host tag.

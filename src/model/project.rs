@@ -68,6 +68,13 @@ pub struct Service {
     pub healthcheck: bool,
     /// `deploy.update_config.parallelism`; 0 means all at once.
     pub parallelism: u32,
+    /// Seconds that a batch is watched while it serves, before the next one:
+    /// `deploy.update_config.delay`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub update_delay: u64,
+    /// The same after every batch: `deploy.update_config.monitor`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub update_monitor: u64,
     /// `deploy.update_config.order`, when written.
     pub update_order: Option<UpdateOrder>,
     /// `x-rollout: {strategy: …}`, the script `rollout/<strategy>.lua`; `rolling` by default.
@@ -374,4 +381,8 @@ pub struct NamedVolume {
     pub external: bool,
     /// The Engine's create body without name and our labels (`Driver`, `DriverOpts`, …).
     pub body: serde_json::Value,
+}
+
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
 }

@@ -1,6 +1,6 @@
 //! What a host's engine says: containers, ports, networks, volumes, images.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use bollard::models::{ContainerSummary, ImageSummary, PortSummaryTypeEnum};
 
@@ -18,6 +18,8 @@ pub(super) struct Said {
     pub containers: Containers,
     pub networks: BTreeSet<String>,
     pub volumes: BTreeSet<String>,
+    /// See [`crate::model::HostObserved::made_from`].
+    pub made_from: BTreeMap<String, String>,
     pub images: BTreeSet<Digest>,
 }
 
@@ -44,7 +46,15 @@ pub(super) async fn ask(node: &Node, key: &StackKey, events: &Events) -> Result<
         engine.images(&[]),
     )?;
     let identity = engine.identity();
+    let named = networks
+        .iter()
+        .filter_map(|it| Some((it.name.as_ref()?, it.labels.as_ref()?)));
+    let kept = volumes.iter().map(|it| (&it.name, &it.labels));
+    let made_from = named.chain(kept);
+    let made_from = made_from.filter_map(|(name, labels)| made_from_of(key, name, labels));
+    let made_from = made_from.collect();
     Ok(Said {
+        made_from,
         platform: identity.platform.clone(),
         version: identity.version.clone(),
         store: identity.store,
@@ -53,6 +63,19 @@ pub(super) async fn ask(node: &Node, key: &StackKey, events: &Events) -> Result<
         volumes: volumes.into_iter().map(|it| it.name).collect(),
         images: images.iter().flat_map(shipped).collect(),
     })
+}
+
+/// The digest of the settings that one of our networks or volumes was made from.
+fn made_from_of(
+    key: &StackKey,
+    name: &str,
+    labels: &HashMap<String, String>,
+) -> Option<(String, String)> {
+    let label = |name: &str| labels.get(name).map(String::as_str);
+    let ours = label(Labels::CONTEXT) == Some(key.context.as_str())
+        && label(Labels::PROJECT) == Some(key.project.as_str());
+    let digest = label(Labels::CONFIG).filter(|_| ours)?;
+    Some((name.to_owned(), digest.to_owned()))
 }
 
 /// Asks one engine for the project's containers only.

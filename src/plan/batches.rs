@@ -52,12 +52,15 @@ pub(super) fn roll_out<'w>(
         if ranks(&parts).into_iter().any(before) {
             take_away(stages, routing, &parts, When::Before, leaving)?;
         }
+        let mut watched = Steps::new();
         for rank in ranks(&parts) {
             let (starts, gates) = bring_up(routing, fleet, &parts, rank);
+            watched.extend(watches(&parts, &gates, k));
             stages.push(format!("start {}", touched(&parts, &starts)), starts);
             stages.push(format!("health {}", touched(&parts, &gates)), gates);
         }
         take_away(stages, routing, &parts, When::After, leaving)?;
+        stages.push(format!("watch {}", touched(&parts, &watched)), watched);
     }
     Ok(())
 }
@@ -94,6 +97,26 @@ fn part<'w>(work: &'w Work<'w>, k: usize) -> Option<Part<'w>> {
 }
 
 type Steps = Vec<(HostName, StepKind)>;
+
+/// What is watched once batch `k` serves: `delay` only counts when another batch follows.
+fn watches(parts: &[Part<'_>], gates: &Steps, k: usize) -> Steps {
+    let seconds = |of: &ServiceName| {
+        let part = parts.iter().find(|part| part.work.name() == of)?;
+        let service = &part.work.wanted.service;
+        let more = k + 1 < part.work.batches.len();
+        let delay = if more { service.update_delay } else { 0 };
+        Some(delay.max(service.update_monitor)).filter(|seconds| *seconds > 0)
+    };
+    let watch = |(host, gate): &(HostName, StepKind)| match gate {
+        StepKind::Health {
+            service,
+            completes: false,
+            ..
+        } => Some((host.clone(), health::watch(gate.clone(), seconds(service)?))),
+        _ => None,
+    };
+    gates.iter().filter_map(watch).collect()
+}
 
 /// The `start` and `health` steps of a batch; from here on its replicas count as serving.
 fn bring_up(

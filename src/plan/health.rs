@@ -37,6 +37,36 @@ pub(super) fn gate(
         completes,
         may_end: service.may_end && !completes,
         optional: completes && optional,
+        watch: 0,
+    }
+}
+
+/// The step that watches a replica which serves for `seconds`.
+pub(super) fn watch(gate: StepKind, seconds: u64) -> StepKind {
+    match gate {
+        StepKind::Health {
+            service,
+            replica,
+            container,
+            healthcheck,
+            probe,
+            completes,
+            may_end,
+            optional,
+            ..
+        } => StepKind::Health {
+            service,
+            replica,
+            container,
+            healthcheck,
+            probe,
+            timeout: seconds + LEAST,
+            completes,
+            may_end,
+            optional,
+            watch: seconds,
+        },
+        other => other,
     }
 }
 

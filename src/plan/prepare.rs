@@ -11,7 +11,7 @@ use super::networks::resolve_network;
 use super::work::Work;
 use super::{StagedFile, StepKind};
 use crate::error::{Error, Result};
-use crate::model::{HostName, Labels, StackKey};
+use crate::model::{Digest, HostName, Labels, StackKey};
 
 /// One `prepare` step per host that lacks something.
 ///
@@ -105,6 +105,31 @@ fn network_body(
     Ok(labelled(key, body, name, network, label))
 }
 
+/// The digest of what a person wrote about a network or a volume. What is made from it keeps it as
+/// a label: engines change neither after they made it.
+pub(super) fn settings(body: Option<&Value>) -> String {
+    let written = body.filter(|body| body.as_object().is_some_and(|body| !body.is_empty()));
+    let text = written.map_or_else(|| "{}".to_owned(), |body| sorted(body).to_string());
+    Digest::of(text.as_bytes()).hex().to_owned()
+}
+
+/// With the keys of every object in order, whatever the order in the file.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let ordered: BTreeMap<&String, &Value> = map.iter().collect();
+            let entries = ordered.into_iter();
+            Value::Object(
+                entries
+                    .map(|(key, value)| (key.clone(), sorted(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
+}
+
 /// The user's body with our name and labels.
 fn labelled(
     key: &StackKey,
@@ -113,6 +138,7 @@ fn labelled(
     entry: &str,
     compose_label: &str,
 ) -> Value {
+    let settings = settings(body);
     let mut body = body.cloned().unwrap_or_else(|| json!({}));
     if !body.is_object() {
         body = json!({});
@@ -125,6 +151,7 @@ fn labelled(
         (Labels::CONTEXT, key.context.as_str()),
         (Labels::PROJECT, key.project.as_str()),
         (Labels::KEY, entry),
+        (Labels::CONFIG, settings.as_str()),
         (
             Labels::COMPOSE_PROJECT,
             super::names::compose_project(key).as_str(),

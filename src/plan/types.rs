@@ -270,6 +270,9 @@ pub enum StepKind {
         /// Only a warning when it does not complete: nothing that starts needs it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         optional: bool,
+        /// Seconds that it must stay ready; 0: it is enough that it is.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        watch: u64,
     },
     /// Put the proxy's files in place and reload it. `before` undoes it.
     Route {
@@ -385,4 +388,8 @@ impl StepKind {
             Self::Prune { .. } => "prune",
         }
     }
+}
+
+fn is_zero(seconds: &u64) -> bool {
+    *seconds == 0
 }

@@ -1,12 +1,13 @@
 //! What a person should know before agreeing to a plan.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::fleet::{Member, list};
 use super::rollout::StopFirst;
 use super::template::is_reached_by_others;
+use super::volumes::Volume;
 use super::work::{Frame, Work};
-use super::{ReplicaAction, eligible, engines};
+use super::{ReplicaAction, eligible, engines, networks, prepare};
 use crate::model::{HostName, MountKind};
 
 /// Adds the warnings about these services.
@@ -21,7 +22,53 @@ pub(super) fn collect(frame: &Frame<'_>, works: &[Work<'_>], warnings: &mut Vec<
         far_dependencies(work, works, warnings);
         too_new(frame, work, warnings);
     }
+    settled(frame, works, warnings);
     left_out(frame, warnings);
+}
+
+/// Engines change neither networks nor volumes after they made them. Docker Compose makes them
+/// anew, which takes containers off the network and data with the volume.
+fn settled(frame: &Frame<'_>, works: &[Work<'_>], warnings: &mut Vec<String>) {
+    let hosts = |name: &str, body: &serde_json::Value| -> Vec<HostName> {
+        let settings = prepare::settings(Some(body));
+        let members = frame.fleet.members.iter().filter(|member| {
+            let made = member.observed.made_from.get(name);
+            made.is_some_and(|made| *made != settings)
+        });
+        members.map(|member| member.name().clone()).collect()
+    };
+    for (key, network) in &frame.goal.networks {
+        let Ok(name) = networks::resolve_network(frame.key, key, network) else {
+            continue;
+        };
+        let on = hosts(&name, &network.body);
+        if !network.external && !on.is_empty() {
+            warnings.push(format!(
+                "network `{}` on {} keeps the settings it was made with, and the file has others: \
+                 `webpods down`, then `up`, makes it anew",
+                key.escape_debug(),
+                list(&on)
+            ));
+        }
+    }
+    let used = works.iter().flat_map(|work| &work.volumes);
+    let used: BTreeMap<&str, &Volume> = used.map(|volume| (volume.key.as_str(), volume)).collect();
+    for (key, volume) in used {
+        let Some(defined) = frame.goal.volumes.get(key).filter(|_| !volume.external) else {
+            continue;
+        };
+        let on = hosts(&volume.name, &defined.body);
+        if !on.is_empty() {
+            warnings.push(format!(
+                "volume `{}` on {} keeps the settings it was made with, and the file has others: \
+                 give the volume another name, or move its data away and remove it (`docker volume \
+                 rm {}`)",
+                key.escape_debug(),
+                list(&on),
+                volume.name
+            ));
+        }
+    }
 }
 
 /// Spec §8.5.

@@ -8,6 +8,7 @@
 
 mod builds;
 mod cache;
+mod carried;
 mod carry;
 mod changes;
 mod delta;

@@ -32,7 +32,7 @@ pub fn unknown(key: &str, object: &Object, path: &str) -> Option<String> {
     let below = object.keys.iter().find(|(_, shape)| has(shape, key));
     let service = path.starts_with("services.") && path.matches('.').count() == 1;
     if service && let Some((_, meant)) = ELSEWHERE.iter().find(|(other, _)| *other == key) {
-        return Some(format!("that is `{meant}` in a Compose file"));
+        return Some(format!("write `{meant}` for it"));
     }
     if let Some((parent, _)) = below
         && !path.is_empty()
@@ -71,7 +71,7 @@ pub fn kind(node: &Node, kinds: &[Kind], path: &str) -> Option<String> {
             "write the keys of `{last}` below it, like `image: …`"
         )),
         Value::List(_) if takes(Kind::Map) && parts == 0 => {
-            Some("write the names without the dashes before them".to_owned())
+            Some("write the names without dashes before them, and a `:` after each".to_owned())
         }
         Value::Map(map) if takes(Kind::Str) && !takes(Kind::Map) => {
             let (key, _) = map.iter().next()?;

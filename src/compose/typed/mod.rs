@@ -151,6 +151,8 @@ fn service(
         parallelism: number(&update["parallelism"])
             .and_then(|value| u32::try_from(value).ok())
             .unwrap_or(1),
+        update_delay: seconds(&update["delay"]),
+        update_monitor: seconds(&update["monitor"]),
         update_order: match update["order"].as_str() {
             Some("start-first") => Some(UpdateOrder::StartFirst),
             Some("stop-first") => Some(UpdateOrder::StopFirst),
@@ -168,6 +170,12 @@ fn service(
         attach: tree["attach"].as_bool() != Some(false),
         compose_labels: labels::read(tree, input),
     })
+}
+
+/// A duration in whole seconds, at least one when it is not nothing.
+fn seconds(tree: &Json) -> u64 {
+    let nanoseconds = read::nanoseconds(tree).and_then(|value| u64::try_from(value).ok());
+    nanoseconds.unwrap_or(0).div_ceil(1_000_000_000)
 }
 
 fn ports(tree: &Json) -> Vec<PortPublication> {

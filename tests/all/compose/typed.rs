@@ -366,14 +366,14 @@ fn extensions_are_read_strictly() {
 fn nothing_is_ignored_silently() {
     let loaded = load(
         "services:\n  web:\n    image: a\n    command: \"a && b\"\n    links: [db]\n    \
-         pull_policy: daily\n    deploy: {mode: global, placement: {constraints: [a]}, update_config: {delay: 1s}}\n    \
+         pull_policy: daily\n    deploy: {mode: global, placement: {constraints: [a]}, update_config: {failure_action: pause, delay: 1s}}\n    \
          networks: {default: {}}\n    build: {context: ., sbom: true}\n  db: {image: d}\n",
     );
     for part in [
         "web.command: no shell",
         "web.pull_policy",
         "web.deploy.placement",
-        "web.deploy.update_config.delay",
+        "web.deploy.update_config.failure_action",
         "web.build.sbom",
     ] {
         let said = loaded

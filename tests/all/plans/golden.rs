@@ -59,9 +59,9 @@ stories! {
     force_recreate
     forecast
     fresh_deploy
+    global_and_constraints
     health_gates
     health_starting
-    global_and_constraints
     hooks
     host_network
     ingress_port_changes
@@ -99,6 +99,7 @@ stories! {
     rollout_strategies
     routes_only
     scale_up_and_down
+    settings_of_networks
     shared_layers
     shared_namespaces
     shared_refused
@@ -109,6 +110,7 @@ stories! {
     volumes_external
     volumes_move
     volumes_stay
+    watch
 }
 
 fn folder() -> PathBuf {

@@ -292,6 +292,7 @@ fn text(step: &Step) -> String {
             completes,
             may_end,
             optional,
+            watch,
             ..
         } => {
             health(
@@ -300,6 +301,7 @@ fn text(step: &Step) -> String {
                 probe.as_ref(),
                 *timeout,
                 *completes,
+                *watch,
             ) + if *may_end { " or has ended well" } else { "" }
                 + if *optional { ", if it can" } else { "" }
         }
@@ -368,6 +370,7 @@ fn health(
     probe: Option<&HttpProbe>,
     timeout: u64,
     completes: bool,
+    watch: u64,
 ) -> String {
     let mut waits = Vec::new();
     if completes {
@@ -384,6 +387,9 @@ fn health(
     }
     if waits.is_empty() {
         waits.push("runs".to_owned());
+    }
+    if watch > 0 {
+        waits.push(format!("stays so for {watch}s"));
     }
     format!(
         "wait until {container} {} within {timeout}s",

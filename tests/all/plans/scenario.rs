@@ -83,6 +83,8 @@ pub struct HostSpec {
     pub claims: Vec<ClaimSpec>,
     pub volumes: Vec<String>,
     pub networks: Vec<String>,
+    /// Networks and volumes, and what they were made from.
+    pub made_from: BTreeMap<String, String>,
     /// Images that hosts pull and that somebody pulled here before.
     pub pulled: Vec<String>,
 }
@@ -128,6 +130,9 @@ pub struct ServiceSpec {
     pub healthcheck: bool,
     pub order: Option<UpdateOrder>,
     pub parallelism: Option<u32>,
+    /// Seconds.
+    pub delay: u64,
+    pub monitor: u64,
     pub rollout: Option<String>,
     pub platform: Option<String>,
     pub grace: Option<u64>,
@@ -486,6 +491,7 @@ fn observed(spec: &HostSpec) -> HostObserved {
         taken_ports: spec.taken.iter().copied().collect(),
         networks: spec.networks.iter().cloned().collect(),
         volumes: spec.volumes.iter().cloned().collect(),
+        made_from: spec.made_from.clone(),
         claims: spec
             .claims
             .iter()
@@ -581,6 +587,8 @@ fn service(name: &str, spec: &ServiceSpec) -> Service {
         stop_grace: Duration::from_secs(spec.grace.unwrap_or(10)),
         healthcheck: spec.healthcheck,
         parallelism: spec.parallelism.unwrap_or(1),
+        update_delay: spec.delay,
+        update_monitor: spec.monitor,
         update_order: spec.order,
         rollout: spec.rollout.clone().unwrap_or_else(|| "rolling".to_owned()),
         image_source: None,

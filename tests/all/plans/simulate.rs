@@ -68,6 +68,10 @@ fn carry_out(observed: &mut Observed, plan: &Plan, step: &Step) -> Result<(), St
             networks, volumes, ..
         } => {
             let name = |body: &serde_json::Value| body["Name"].as_str().unwrap().to_owned();
+            for body in networks.iter().chain(volumes) {
+                let settings = body["Labels"]["webpods.config"].as_str().unwrap();
+                host.made_from.insert(name(body), settings.to_owned());
+            }
             host.networks.extend(networks.iter().map(name));
             host.volumes.extend(volumes.iter().map(name));
         }

@@ -71,18 +71,34 @@ pub static TABLE: Table = Table {
         Row("restart_policy.window", Warns("the engine has no window")),
         Row(
             "rollback_config",
-            Warns("a failed rollout is undone at once"),
+            Warns("what a failed rollout did is undone at once, all of it together"),
         ),
         Row(
             "update_config.delay",
-            Warns("batches follow each other when healthy"),
+            Differs(
+                "how long a rollout watches a batch that serves before the next one changes, which Docker Compose does not do",
+            ),
         ),
-        Row("update_config.failure_action", Warns("use `--on-failure`")),
+        Row(
+            "update_config.failure_action",
+            WarnsIf(
+                |node| node.as_str() != Some("rollback"),
+                "a rollout that fails is undone, unless `--on-failure pause` or `keep` says otherwise",
+            ),
+        ),
         Row(
             "update_config.max_failure_ratio",
-            Warns("any failure stops the rollout"),
+            WarnsIf(
+                |node| node.scalar_text().is_none_or(|ratio| ratio != "0"),
+                "any failure stops the rollout",
+            ),
         ),
-        Row("update_config.monitor", Warns("use a health check")),
+        Row(
+            "update_config.monitor",
+            Differs(
+                "how long a rollout watches every batch that serves: a container that ends or becomes unhealthy in that time fails it; Docker Compose does not do it",
+            ),
+        ),
         Row(
             "update_config.order",
             Differs("the order of a rollout, which Docker Compose does not have"),
