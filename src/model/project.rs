@@ -383,6 +383,10 @@ pub struct NamedVolume {
     pub body: serde_json::Value,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
 fn is_zero(seconds: &u64) -> bool {
     *seconds == 0
 }

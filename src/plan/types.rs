@@ -390,6 +390,10 @@ impl StepKind {
     }
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
 fn is_zero(seconds: &u64) -> bool {
     *seconds == 0
 }
