@@ -192,11 +192,21 @@ fn a_client_that_never_built_it_rolls_back_and_ships_nothing() {
     project.answers();
 }
 
-/// A client of its own, and what it pushes to a cache of its own.
+/// Has the project pushed to a cache of its own.
 fn alone(project: &Project) -> String {
     let cache = format!("{CACHE}-{}", project.name);
     project.use_lab(&format!("artifacts: {{ remote_cache_dir: {cache} }}\n"));
     cache
+}
+
+/// Removes what no `down` does: the cache, and the image, which was only pushed.
+fn clear(project: &Project, cache: &str) {
+    let images = project.webpods().json(["images"]);
+    let digest = images[0]["digest"].as_str().unwrap();
+    let image = digest.replace("sha256:", "webpods/");
+    project.lab.nodes[0].witness(&format!(
+        "rm -rf {cache}; docker rmi -f {image} >/dev/null 2>&1; true"
+    ));
 }
 
 #[test]
@@ -224,7 +234,7 @@ fn of_a_program_whose_addresses_moved_the_client_that_built_it_sends_the_differe
     assert!(!push.stderr.contains("is sent whole"), "{push}");
     let wrong = format!("cd {cache}/blobs/sha256 && sha256sum * | awk '$1 != $2'");
     assert_eq!(node.witness(&wrong), "");
-    node.witness(&format!("rm -rf {cache}"));
+    clear(&project, &cache);
 }
 
 /// Bytes that do not pack, the same every time.
@@ -273,5 +283,5 @@ fn a_client_that_is_killed_while_it_sends_a_difference_leaves_nothing_wrong() {
     let wrong = format!("cd {cache}/blobs/sha256 && sha256sum * | awk '$1 != $2'");
     assert_eq!(node.witness(&wrong), "");
     assert_eq!(node.witness(&parts), "");
-    node.witness(&format!("rm -rf {cache}"));
+    clear(&project, &cache);
 }

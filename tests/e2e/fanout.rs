@@ -60,10 +60,16 @@ fn layer(node: &Node, project: &Project) -> String {
     node.witness(&format!("ls -S {cache}/blobs/sha256 | head -1"))
 }
 
-/// Removes the caches.
+/// Removes what no `down` does: the caches, and the image where it was only pushed.
 fn clear(project: &Project) {
+    let images = project.webpods().json(["images"]);
+    let digest = images[0]["digest"].as_str().unwrap();
+    let image = digest.replace("sha256:", "webpods/");
     for node in &project.lab.nodes {
-        node.witness(&format!("rm -rf {}", cache(project)));
+        let cache = cache(project);
+        node.witness(&format!(
+            "rm -rf {cache}; docker rmi -f {image} >/dev/null 2>&1; true"
+        ));
     }
 }
 
@@ -213,7 +219,7 @@ fn hosts_that_the_first_one_cannot_reach_or_know_are_served_directly() {
     let context = project
         .read(&name)
         .replace("ssh:\n", "ssh:\n  connect_timeout_seconds: 3\n")
-        .replace(&mesh(second), "mesh_ip: 127.0.0.1\n")
+        .replace(&mesh(second), &mesh(first))
         .replace(&mesh(third), "mesh_ip: 192.0.2.1\n");
     project.write(&name, &context);
     let push = agent.given(project.webpods()).run(["push", "--fanout"]);

@@ -250,10 +250,12 @@ async fn why(process: Process) -> String {
     match process.wait().await {
         Ok(output) => {
             let error = output.error("pass images on");
-            match error.causes().last() {
-                Some(cause) => cause.clone(),
-                None => error.message().to_owned(),
-            }
+            let last = error.causes().last().and_then(|cause| {
+                let mut lines = cause.lines().rev();
+                lines.find(|line| !line.trim().is_empty())
+            });
+            let last = last.unwrap_or(error.message());
+            last.trim().trim_end_matches('.').to_owned()
         }
         Err(error) => error.to_string(),
     }
