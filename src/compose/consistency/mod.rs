@@ -81,7 +81,9 @@ impl Pass<'_> {
         if self.earlier.incomplete || written.is_some() && keys.is_none() {
             return;
         }
+        // Every name is compared with every other: only for what is shown, and some.
         let near = keys
+            .filter(|_| self.problems.len() < 100)
             .and_then(|keys| crate::error::near_miss(key, keys.keys().map(Text::as_str)))
             .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         let key = key.escape_debug();
