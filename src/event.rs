@@ -39,11 +39,12 @@ pub enum Event {
         total: u64,
     },
     /// Everything a host needs of the images is there. `sent` are bytes on this machine's
-    /// connection, `total` those of the images, `passed` those of blobs that came `from` other
-    /// hosts.
+    /// connection, packed, `lacked` those that stand behind them, `total` those of the images,
+    /// `passed` those of blobs that came `from` other hosts.
     Shipped {
         host: HostName,
         sent: u64,
+        lacked: u64,
         total: u64,
         #[serde(skip_serializing_if = "is_zero")]
         passed: u64,

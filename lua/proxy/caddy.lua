@@ -137,8 +137,17 @@ if [ -n "$index" ] && [ "$(cat "$apps/$context.caddy" 2>/dev/null)" != "$index" 
     printf '%s\n' "$index" >"$apps/.$context.new"
     mv -f -- "$apps/.$context.new" "$apps/$context.caddy"
 fi
+# The admin API is made anew by each reload: for a moment after another one nobody may answer.
+reload() {
+    for pause in 0.1 0.2 0.4 0.8 1.6 0; do
+        caddy reload --config "$root/Caddyfile" --adapter caddyfile >"$copy/log" 2>&1 && return 0
+        grep -Eq 'connection (refused|reset)|: EOF' "$copy/log" || return 1
+        sleep "$pause"
+    done
+    return 1
+}
 each place "$@"
-if ! caddy reload --config "$root/Caddyfile" --adapter caddyfile >"$copy/log" 2>&1; then
+if ! reload; then
     each restore "$@"
     refuse 24 "$(said)"
 fi
@@ -191,8 +200,23 @@ local function apply(host, files)
     end
 end
 
-local function ask(host, path)
-    local answer, problem = host:http_get({ port = ADMIN, path = path })
+-- Seconds for which the admin API may be silent: each reload makes it anew, and other projects
+-- reload as well.
+local SILENT = 5
+
+local function get(host, path, patience)
+    local deadline = webpods.clock() + patience
+    while true do
+        local answer, problem = host:http_get({ port = ADMIN, path = path })
+        if answer or webpods.clock() >= deadline then
+            return answer, problem
+        end
+        webpods.sleep(0.1)
+    end
+end
+
+local function ask(host, path, patience)
+    local answer, problem = get(host, path, patience)
     if answer and answer.status == 200 then
         return webpods.json.decode(answer.body)
     end
@@ -204,7 +228,7 @@ local function verify(host, routes)
     if #routes == 0 then
         return
     end
-    local answer, problem = host:http_get({ port = ADMIN, path = "/config/" })
+    local answer, problem = get(host, "/config/", SILENT)
     if not answer then
         webpods.fail(
             `Caddy's admin API on host \`{host.name}\` does not answer`,
@@ -236,7 +260,7 @@ end
 local function drain(host, upstreams, timeout)
     local deadline = webpods.clock() + timeout
     while true do
-        local list, problem = ask(host, "/reverse_proxy/upstreams")
+        local list, problem = ask(host, "/reverse_proxy/upstreams", math.min(SILENT, timeout))
         if not list then
             webpods.log.debug(`host {host.name}: Caddy's admin API does not answer: {problem}`)
             return false
@@ -259,7 +283,7 @@ local function status(host)
     if version.status ~= 0 then
         return { running = false, message = "caddy is not installed" }
     end
-    local config, problem = ask(host, "/config/")
+    local config, problem = ask(host, "/config/", 1)
     if not config then
         return {
             running = false,

@@ -112,13 +112,14 @@ pub(super) fn show(report: &Report, event: Event) {
         Event::Shipped {
             host,
             sent,
+            lacked,
             total,
             passed,
             from,
         } => {
             uploaded(report, &host);
             let amount = if from.is_empty() {
-                amount_sent(sent, total)
+                amount_sent(sent, lacked, total)
             } else {
                 amount_passed(sent, passed, total, &from)
             };
@@ -144,10 +145,9 @@ pub(super) fn show(report: &Report, event: Event) {
 }
 
 /// `sent 5.1 MB of 412 MB (98.8% was there)`.
-fn amount_sent(sent: u64, total: u64) -> String {
+fn amount_sent(sent: u64, lacked: u64, total: u64) -> String {
     let amount = format!("sent {} of {}", bytes(sent), bytes(total));
-    let there = u128::from(total.saturating_sub(sent)) * 2000 / u128::from(total.max(1));
-    let there = there.div_ceil(2).min(if sent > 0 { 999 } else { 1000 });
+    let there = u128::from(total.saturating_sub(lacked)) * 1000 / u128::from(total.max(1));
     if there == 0 {
         return amount;
     }
@@ -255,18 +255,25 @@ mod tests {
     #[test]
     fn what_was_sent_is_compared_with_what_was_needed() {
         let cases = [
+            // Packed, and still a part of what was lacking.
             (
+                2_600_000,
                 5_100_000,
                 412_000_000,
-                "sent 5.1 MB of 412 MB (98.8% was there)",
+                "sent 2.6 MB of 412 MB (98.7% was there)",
             ),
-            (900, 900, "sent 900 B of 900 B"),
-            (1000, 900, "sent 1.0 kB of 900 B"),
-            (1, 412_000_000, "sent 1 B of 412 MB (99.9% was there)"),
-            (0, 0, "sent 0 B of 0 B"),
+            (
+                391_000_000,
+                500_000_000,
+                500_000_000,
+                "sent 391 MB of 500 MB",
+            ),
+            (1000, 900, 900, "sent 1.0 kB of 900 B"),
+            (1, 1, 412_000_000, "sent 1 B of 412 MB (99.9% was there)"),
+            (9, 0, 412_000_000, "sent 9 B of 412 MB (100.0% was there)"),
         ];
-        for (sent, total, wanted) in cases {
-            assert_eq!(amount_sent(sent, total), wanted);
+        for (sent, lacked, total, wanted) in cases {
+            assert_eq!(amount_sent(sent, lacked, total), wanted);
         }
     }
 }

@@ -143,33 +143,45 @@ fn an_archive_that_leads_outside_is_refused() {
     let project = Project::compose("outside", CARRIED);
     let secret = project.path("secret");
     fs::write(&secret, "kept to myself").unwrap();
-    let file = fs::File::create(project.path("evil.tar")).unwrap();
-    let mut archive = tar::Builder::new(file);
-    let mut add = |name: &str, bytes: &[u8]| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o644);
-        // `append_data` would refuse such a name.
-        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
-        header.set_cksum();
-        archive.append(&header, bytes).unwrap();
-    };
-    add("../outside", b"written");
-    let manifest = json!([{
-        "Config": "config.json",
-        "RepoTags": [format!("{}-carried:latest", project.name)],
-        "Layers": ["../secret"],
-    }]);
-    add("config.json", b"{}");
-    add("manifest.json", manifest.to_string().as_bytes());
-    archive.into_inner().unwrap();
-    let run = project
-        .webpods()
-        .run(["push", "--from", "evil.tar"])
-        .expect(1);
-    assert!(run.stderr.contains("outside"), "{run}");
-    assert!(!project.path("../outside").exists());
-    assert!(!run.stderr.contains("kept to myself"), "{run}");
+    for (name, layer) in [("names", "../secret"), ("links", "layer.tar")] {
+        let archive = format!("{name}.tar");
+        let file = fs::File::create(project.path(&archive)).unwrap();
+        let mut builder = tar::Builder::new(file);
+        let mut add = |name: &str, bytes: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            // `append_data` would refuse such a name.
+            header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            header.set_cksum();
+            builder.append(&header, bytes).unwrap();
+        };
+        if name == "names" {
+            add("../outside", b"written");
+        }
+        let manifest = json!([{
+            "Config": "config.json",
+            "RepoTags": [format!("{}-carried:latest", project.name)],
+            "Layers": [layer],
+        }]);
+        add("config.json", b"{}");
+        add("manifest.json", manifest.to_string().as_bytes());
+        let mut link = tar::Header::new_gnu();
+        link.set_entry_type(tar::EntryType::Symlink);
+        link.set_size(0);
+        builder
+            .append_link(&mut link, "layer.tar", &secret)
+            .unwrap();
+        builder.into_inner().unwrap();
+
+        let run = project
+            .webpods()
+            .run(["push", "--from", &archive])
+            .expect(1);
+        assert!(run.stderr.contains("outside"), "{run}");
+        assert!(!project.path("../outside").exists());
+        assert!(!run.stderr.contains("kept to myself"), "{run}");
+    }
 }
 
 #[test]

@@ -46,6 +46,8 @@ static FETCHING: Mutex<()> = Mutex::const_new(());
 pub struct Shipped {
     /// Bytes on this machine's connection, questions and answers included.
     pub sent: u64,
+    /// Bytes of blobs, not packed, that the host had no part of.
+    pub lacked: u64,
     /// Bytes of the blobs that the host has now.
     pub blobs: u64,
     /// As many of them came from these hosts.
@@ -71,6 +73,7 @@ impl Shipped {
     /// Counts another shipment to the same host.
     pub fn add(&mut self, other: Self) {
         self.sent += other.sent;
+        self.lacked += other.lacked;
         self.blobs += other.blobs;
         self.passed += other.passed;
         self.from.extend(other.from);
@@ -110,11 +113,14 @@ impl Shipping<'_> {
         }
         if !direct.is_empty() {
             let cache = &self.context.artifacts.remote_cache_dir;
-            shipped.sent += send(&node.host, cache, &direct, self.store, self.events).await?;
+            let (sent, lacked) = send(&node.host, cache, &direct, self.store, self.events).await?;
+            shipped.sent += sent;
+            shipped.lacked += lacked;
         }
         self.events.emit(Event::Shipped {
             host: node.name().clone(),
             sent: shipped.sent,
+            lacked: shipped.lacked,
             total: whole.max(shipped.blobs),
             passed: shipped.passed,
             from: shipped.from.clone(),
@@ -187,7 +193,8 @@ impl Shipping<'_> {
     }
 }
 
-/// Sends the blobs that the host's cache lacks; how many bytes that took.
+/// Sends the blobs that the host's cache lacks; how many bytes that took, and how many bytes of the
+/// blobs the host had no part of.
 ///
 /// # Errors
 /// The host has too little space, refuses to write, or cannot be reached after several attempts;
@@ -198,9 +205,10 @@ async fn send(
     blobs: &[BlobShipment],
     store: &Store,
     events: &Events,
-) -> Result<u64> {
+) -> Result<(u64, u64)> {
     let client = store.client()?;
     let mut sent = 0;
+    let mut lacked = None;
     let mut whole = BTreeSet::new();
     let mut pause = PAUSE;
     let mut attempt = 1;
@@ -213,8 +221,8 @@ async fn send(
             events,
             whole: &whole,
         };
-        match transfer.run(blobs, &mut sent).await {
-            Ok(()) => return Ok(sent),
+        match transfer.run(blobs, &mut sent, &mut lacked).await {
+            Ok(()) => return Ok((sent, lacked.unwrap_or_default())),
             Err(Failure::Final(error)) => return Err(error),
             // Once for each blob.
             Err(Failure::Whole(digest)) => {

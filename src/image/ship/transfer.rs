@@ -68,8 +68,14 @@ struct Wanted {
 }
 
 impl Transfer<'_> {
-    /// Adds to `wire` the bytes that travelled, either way.
-    pub(super) async fn run(&self, blobs: &[BlobShipment], wire: &mut u64) -> Result<(), Failure> {
+    /// Adds to `wire` the bytes that travelled, either way, and says what the host had no part of,
+    /// in bytes of blobs, when it was asked first.
+    pub(super) async fn run(
+        &self,
+        blobs: &[BlobShipment],
+        wire: &mut u64,
+        lacked: &mut Option<u64>,
+    ) -> Result<(), Failure> {
         let sizes: BTreeMap<&Digest, u64> =
             blobs.iter().map(|blob| (&blob.digest, blob.size)).collect();
         let attempt = unique();
@@ -104,6 +110,7 @@ impl Transfer<'_> {
             drop(stdin);
             return Err(self.ended(process).await);
         }
+        lacked.get_or_insert_with(|| wanted.parts.iter().map(Part::sent).sum());
         let before = said.bytes;
         let expected = wanted.parts.len();
         let made: BTreeMap<Digest, Vec<Digest>> = wanted.parts.iter().filter_map(made_of).collect();

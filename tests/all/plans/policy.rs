@@ -28,7 +28,10 @@ impl Policy for Plain {
     }
 
     fn order(&self, strategy: &str, request: &RolloutRequest) -> Result<Vec<Batch>> {
-        let numbers: Vec<u32> = request.changes.iter().map(|one| one.replica).collect();
+        // As the built-in one: what is new first, what only goes last.
+        let mut changes: Vec<_> = request.changes.iter().collect();
+        changes.sort_by_key(|one| (one.stop, !one.start));
+        let numbers: Vec<u32> = changes.iter().map(|one| one.replica).collect();
         let size = match (strategy, request.parallelism) {
             ("recreate", _) | (_, 0) => numbers.len(),
             (_, parallelism) => parallelism as usize,

@@ -26,6 +26,13 @@ impl Answer {
     }
 }
 
+/// How a failure ends when the connection was closed before the first byte of an answer.
+///
+/// A Caddy that reloads does that to a connection that it accepted before and whose request it reads
+/// after: its server is shutting down by then, and Go's server answers nothing new. A client may
+/// repeat a request without consequences, as RFC 9110 (9.2.2) has it.
+pub const UNANSWERED: &str = "closed without an answer";
+
 /// Asks `addr` on port 80 for `http://<domain><path>`, on a connection of its own.
 pub fn get(addr: &str, domain: &str, path: &str) -> Result<Answer, String> {
     let ask = || -> std::io::Result<String> {
@@ -33,13 +40,17 @@ pub fn get(addr: &str, domain: &str, path: &str) -> Result<Answer, String> {
         let limit = Some(Duration::from_secs(15));
         stream.set_read_timeout(limit)?;
         stream.set_write_timeout(limit)?;
-        // With 1.0 nobody answers in chunks.
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: {domain}\r\n\r\n")?;
+        // With 1.0 nobody answers in chunks. In one piece, as clients send it.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {domain}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let mut text = String::new();
         stream.read_to_string(&mut text)?;
         Ok(text)
     };
     let text = ask().map_err(|error| format!("{addr}: {error}"))?;
+    if text.is_empty() {
+        return Err(format!("{addr}: {UNANSWERED}"));
+    }
     let (head, body) = text
         .split_once("\r\n\r\n")
         .ok_or_else(|| format!("{addr}: the answer was cut off: {text:?}"))?;

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use super::http::UNANSWERED;
 use super::{Lab, get};
 
 /// Requests on their way, one visitor per node.
@@ -31,7 +32,12 @@ impl Load {
                 thread::spawn(move || {
                     while !over.load(Ordering::SeqCst) {
                         sent.fetch_add(1, Ordering::SeqCst);
-                        let failure = match get(&addr, &domain, &path) {
+                        let mut answer = get(&addr, &domain, &path);
+                        if matches!(&answer, Err(error) if error.ends_with(UNANSWERED)) {
+                            // Once: whoever is turned away twice was lost.
+                            answer = get(&addr, &domain, &path);
+                        }
+                        let failure = match answer {
                             Ok(answer) if answer.status == 200 => continue,
                             Ok(answer) => format!("{addr}: {} {}", answer.status, answer.body),
                             Err(error) => error,
