@@ -1,5 +1,6 @@
 //! Variables from env files and from the process, for the project and for its services.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -65,6 +66,18 @@ fn text(path: &Path) -> Result<String, String> {
     } else {
         text
     })
+}
+
+/// What the files of a project are read with. Compose gives those whose variables it keeps as
+/// written no environment but the project's name, so that neither env files of an `include:` nor
+/// names that stand alone in `environment:` see any other variable.
+pub fn known(environment: &Variables, no_interpolate: bool) -> Cow<'_, Variables> {
+    if !no_interpolate {
+        return Cow::Borrowed(environment);
+    }
+    let name = environment.get_key_value("COMPOSE_PROJECT_NAME");
+    let own = |(name, value): (&String, &String)| (name.clone(), value.clone());
+    Cow::Owned(name.map(own).into_iter().collect())
 }
 
 /// Values for names that stand alone in `environment:` lists, from the environment these files

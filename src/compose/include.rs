@@ -121,8 +121,17 @@ impl Loader {
         let environment = if env_files.is_empty() {
             scope.environment
         } else {
-            own = environment::with_files(scope.environment, &env_files)
-                .map_err(|message| vec![Problem::new(item.at, format!("include: {message}"))])?;
+            own = environment::with_files(scope.environment, &env_files).map_err(|message| {
+                let problem = Problem::new(item.at, format!("include: {message}"));
+                vec![if self.interpolate {
+                    problem
+                } else {
+                    problem.hint(
+                        "with `--no-interpolate` env files of an include see their own variables \
+                         only, as in Docker Compose",
+                    )
+                }]
+            })?;
             // Every file of the chain has all the variables of those before it.
             let weights = own
                 .iter()

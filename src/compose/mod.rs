@@ -271,15 +271,20 @@ fn run(
         Err(name::NameFault::Plain(error)) => return Err(Fault::Plain(error)),
     };
     environment.insert("COMPOSE_PROJECT_NAME".to_owned(), name.to_string());
+    let known = environment::known(environment, options.no_interpolate);
 
     let scope = Scope {
         folder: &found.folder,
         working: &found.folder,
         resolve: !options.no_path_resolution,
-        environment,
+        environment: &known,
         included: &[],
     };
     let mut model = loader.model(&found.files, scope)?;
+    if options.no_interpolate {
+        environment::resolve_bare(&mut model, &known);
+        environment::fill_configs(&mut model, &known);
+    }
     if let Some(map) = model.as_map_mut()
         && !(options.no_normalize && options.no_interpolate)
     {
@@ -288,7 +293,7 @@ fn run(
     }
     let profiles = profiles::names(&model);
     if !options.no_normalize {
-        normalize::run(&mut model, name.as_str(), environment);
+        normalize::run(&mut model, name.as_str(), &known);
     }
     if options.no_interpolate {
         loader.none_wrong()?;
