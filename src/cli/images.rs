@@ -78,19 +78,25 @@ fn on_hosts(app: &App, hosts: &[HostImages]) -> Result<()> {
         for image in &host.images {
             table.row([
                 host.host.to_string(),
-                image.reference.clone(),
+                image.reference.clone().unwrap_or_else(|| "-".to_owned()),
                 image.digest.short().to_owned(),
                 listed(&image.services),
                 listed(&image.releases),
-                part(image.cached, image.size),
+                image
+                    .size
+                    .map_or_else(|| "-".to_owned(), |size| part(image.cached, size)),
                 if image.loaded { "yes" } else { "no" }.to_owned(),
                 listed(&image.shared_with),
             ]);
         }
         let cache = &host.cache;
+        let recent = match cache.recent {
+            0 => String::new(),
+            recent => format!(", {} that came within the hour", bytes(recent)),
+        };
         app.report.line(&format!(
             "{}: cache {}: {} of this project alone, {} shared with others, {} of others, {} that \
-             nobody needs",
+             nobody needs{recent}",
             host.host,
             bytes(cache.total),
             bytes(cache.own),

@@ -18,15 +18,15 @@ pub struct HostImages {
     pub host: HostName,
     /// Its cache, in bytes.
     pub cache: Shares,
-    /// The images of the project's releases.
+    /// The images of the project's releases, and those in its engine that are of no release.
     pub images: Vec<HostImage>,
 }
 
 /// An image of the project on one host.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HostImage {
-    /// What the Compose file called it.
-    pub reference: String,
+    /// What the Compose file called it; none: nobody knows any more.
+    pub reference: Option<String>,
     /// The services that run it.
     pub services: BTreeSet<ServiceName>,
     /// Its identity.
@@ -35,8 +35,8 @@ pub struct HostImage {
     pub releases: Vec<ReleaseId>,
     /// Other projects, as `context/project`, that need it too.
     pub shared_with: Vec<String>,
-    /// Bytes of all its blobs.
-    pub size: u64,
+    /// Bytes of all its blobs; none: of no release of the project.
+    pub size: Option<u64>,
     /// Bytes of those in the cache.
     pub cached: u64,
     /// Whether the engine holds it.
@@ -70,7 +70,8 @@ impl Engine {
     }
 }
 
-/// The images of all releases of the project that the host keeps, newest first.
+/// The images of all releases of the project that the host keeps, newest first; then what was
+/// pushed and is of no release.
 fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Vec<HostImage> {
     let releases = state.iter().flat_map(|state| state.releases.iter().rev());
     let mut seen: BTreeMap<&Digest, usize> = BTreeMap::new();
@@ -87,6 +88,17 @@ fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Ve
         rows[at].services.insert(service.clone());
     }
     rows.retain(|row| row.loaded || !row.releases.is_empty());
+    let unowned = found.unowned().filter(|digest| !seen.contains_key(digest));
+    rows.extend(unowned.map(|digest| HostImage {
+        reference: found.names.get(digest).cloned(),
+        services: BTreeSet::new(),
+        digest: digest.clone(),
+        releases: Vec::new(),
+        shared_with: Vec::new(),
+        size: None,
+        cached: 0,
+        loaded: true,
+    }));
     rows
 }
 
@@ -95,12 +107,12 @@ fn row(image: &Image, key: &StackKey, found: &Inventory) -> HostImage {
     let cached = image.blobs().filter_map(|b| found.blobs.get(&b.digest));
     let sharers = found.sharers(key, manifest);
     HostImage {
-        reference: image.reference.clone(),
+        reference: Some(image.reference.clone()),
         services: BTreeSet::new(),
         digest: manifest.clone(),
         releases: found.releases(key, manifest),
         shared_with: sharers.iter().map(ToString::to_string).collect(),
-        size: image.size(),
+        size: Some(image.size()),
         cached: cached.sum(),
         loaded: found.engine.contains(manifest),
     }

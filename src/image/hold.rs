@@ -37,6 +37,20 @@ pub async fn hold<'a>(
     Ok(held)
 }
 
+/// As [`hold`], for an image that is about to come to the engine in another way than through the
+/// cache: nobody prunes it for an hour, and from then on `prune` knows it.
+///
+/// # Errors
+/// The cache cannot be written.
+pub(super) async fn expect(host: &Host, cache_dir: &str, image: &Image) -> Result<()> {
+    let hex = image.manifest.digest.hex();
+    let arguments = [cache_dir, &unique(), hex, &image.reference];
+    host.sh_with_input(HOLD, &arguments, format!("{hex}\n").as_bytes())
+        .await?
+        .ok("keep images in the image cache")?;
+    Ok(())
+}
+
 impl Held {
     /// Lets go what no release refers to.
     ///

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::chain;
 use crate::docker::Node;
 use crate::error::Result;
-use crate::model::{Digest, ReleaseId, StackKey};
+use crate::model::{Digest, Reference, ReleaseId, StackKey};
 
 const LIST: &str = include_str!("sh/list.sh");
 
@@ -16,6 +16,10 @@ pub struct Inventory {
     pub blobs: BTreeMap<Digest, u64>,
     /// What the releases of each project need.
     pub refs: BTreeMap<StackKey, BTreeMap<ReleaseId, BTreeSet<Digest>>>,
+    /// What came too recently to be pruned.
+    pub leased: BTreeSet<Digest>,
+    /// What people call the images that came, by their manifests.
+    pub names: BTreeMap<Digest, String>,
     /// Manifest digests of the images in its engine under their host tag.
     pub engine: BTreeSet<Digest>,
 }
@@ -31,6 +35,8 @@ pub struct Shares {
     pub shared: u64,
     /// Only other projects need them.
     pub others: u64,
+    /// They came within the hour, and no release needs them yet: `prune` leaves them.
+    pub recent: u64,
     /// Nobody needs them: `prune` frees them.
     pub unused: u64,
 }
@@ -55,6 +61,7 @@ impl Inventory {
                 (true, true) => &mut shares.shared,
                 (true, false) => &mut shares.own,
                 (false, true) => &mut shares.others,
+                (false, false) if self.leased.contains(digest) => &mut shares.recent,
                 (false, false) => &mut shares.unused,
             } += size;
         }
@@ -69,6 +76,19 @@ impl Inventory {
             .filter(|(_, needed)| needed.contains(blob))
             .map(|(release, _)| *release)
             .collect()
+    }
+
+    /// The images in the engine that came through this cache and that no release needs. A cache
+    /// elsewhere on the host may have brought others.
+    pub fn unowned(&self) -> impl Iterator<Item = &Digest> {
+        let needed: BTreeSet<&Digest> = {
+            let releases = self.refs.values().flat_map(BTreeMap::values);
+            releases.flatten().collect()
+        };
+        let known =
+            |digest: &&Digest| self.names.contains_key(*digest) || self.blobs.contains_key(*digest);
+        let engine = self.engine.iter().filter(known);
+        engine.filter(move |digest| !needed.contains(digest))
     }
 
     /// The other projects that need this blob.
@@ -114,6 +134,13 @@ fn read(lines: &str) -> Inventory {
                     inventory.blobs.insert(digest, size);
                 }
             }
+            ["leased", hex] => inventory.leased.extend(digest(hex)),
+            ["image", hex, name] => {
+                // A name is an image's, or is not shown.
+                if let (Some(digest), Ok(_)) = (digest(hex), name.parse::<Reference>()) {
+                    inventory.names.insert(digest, name.to_owned());
+                }
+            }
             ["ref", context, project, release, hex] => {
                 if let (Ok(context), Ok(project), Ok(release), Some(digest)) = (
                     context.parse(),
@@ -151,6 +178,7 @@ mod tests {
     fn bytes_are_counted_once_for_whoever_needs_them() {
         let hex = |text: &str| Digest::of(text.as_bytes()).hex().to_owned();
         let (base, top, other, left) = (hex("base"), hex("top"), hex("other"), hex("left"));
+        let new = hex("new");
         let lines = [
             format!("blob {base} 100"),
             format!("blob {top} 20"),
@@ -164,17 +192,23 @@ mod tests {
             format!("ref ../evil blog r7 {left}"),
             format!("ref prod blog .r7.123 {left}"),
             "blob nonsense 7".to_owned(),
+            format!("leased {new}"),
+            format!("blob {new} 50000"),
+            format!("image {new} r.io/app:1"),
+            format!("image {left} not \u{1b}[31m one"),
+            format!("image {top} -x"),
             String::new(),
         ];
-        let found = read(&lines.join("\n"));
+        let mut found = read(&lines.join("\n"));
         let shop = key("shop");
         assert_eq!(
             found.shares(&shop),
             Shares {
-                total: 4123,
+                total: 54123,
                 own: 20,
                 shared: 100,
                 others: 3,
+                recent: 50000,
                 unused: 4000,
             }
         );
@@ -182,5 +216,9 @@ mod tests {
         assert_eq!(found.releases(&shop, &base), [ReleaseId(1), ReleaseId(2)]);
         assert_eq!(found.sharers(&shop, &base), [key("blog")]);
         assert_eq!(found.sharers(&key("blog"), &base), [shop]);
+        let names: Vec<&str> = found.names.values().map(String::as_str).collect();
+        assert_eq!(names, ["r.io/app:1"]);
+        found.engine = [Digest::of(b"new"), Digest::of(b"elsewhere"), base].into();
+        assert!(found.unowned().eq([&Digest::of(b"new")]));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Store, chain, layout, pipe, registry, unique};
+use super::{Store, chain, hold, layout, pipe, registry, unique};
 use crate::docker::{Engine, Found, Node};
 use crate::error::{Error, Result};
 use crate::model::{Digest, Image, Store as Kind};
@@ -26,6 +26,9 @@ pub async fn load(node: &Node, cache_dir: &str, image: &Image) -> Result<()> {
         // An earlier load was given damaged blobs.
         Loaded::Broken => drop(engine.remove_image(&image.host_tag()).await.found()?),
         Loaded::No => {}
+    }
+    if image.pull.is_some() || node.host.is_local() {
+        hold::expect(&node.host, cache_dir, image).await?;
     }
     if let Some(pinned) = &image.pull {
         registry::pull(engine, image, pinned).await?;
@@ -154,7 +157,9 @@ async fn from_cache(
         .into_iter()
         .map(|blob| blob.digest.hex())
         .collect();
-    let arguments = [&[cache_dir, &attempt, &socket], &blobs[..]].concat();
+    let manifest = image.manifest.digest.hex();
+    let head_of = [cache_dir, &attempt, &socket, manifest, &image.reference];
+    let arguments = [&head_of, &blobs[..]].concat();
     let mut output = host.sh_with_input(LOAD, &arguments, &head).await?;
     let result = match output.status {
         0 => verify(engine, image).await,

@@ -1,5 +1,8 @@
 //! What a host's cache keeps, for whom, and what makes room (spec §12.4, §19.2).
 
+use serde_json::json;
+
+use crate::support::registry::Registry;
 use crate::support::{Node, Project};
 
 const ONE: &str = "
@@ -9,6 +12,16 @@ services:
     build: app
     x-placement: { hosts: [node-3] }
     x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
+";
+
+/// The same image for hosts that pull it.
+const PULLED: &str = "
+name: {{name}}
+services:
+  web:
+    image: REGISTRY/team/web:1
+    x-artifacts: { source: host }
+    x-placement: { hosts: [node-3] }
 ";
 
 /// A cache of its own, so that what other journeys do at the same time changes no number.
@@ -76,7 +89,7 @@ fn hosts_say_what_they_keep_and_for_whom() {
     assert!(part("own") > 0 && part("own") < old["size"].as_u64().unwrap());
     assert_eq!(
         part("total"),
-        part("own") + part("shared") + part("others") + part("unused")
+        part("own") + part("shared") + part("others") + part("recent") + part("unused")
     );
     let table = project.webpods().ok(["images", "--hosts=node-3"]);
     assert!(
@@ -140,5 +153,62 @@ fn prune_frees_what_its_rehearsal_said_and_keeps_what_serves() {
     let again = project.webpods().json(["--hosts", "node-3", "prune"]);
     assert_eq!(again[0]["evicted"], serde_json::json!([]));
     project.webpods().ok(["down"]);
+    node.witness(&format!("rm -rf {cache}"));
+}
+
+#[test]
+fn what_was_pushed_and_never_deployed_is_listed_and_freed() {
+    let registry = Registry::start();
+    let project = Project::compose("undeployed", ONE);
+    let node = node_3(&project);
+    let cache = own_cache(&project, "undeployed", "");
+    let config = registry.logged_in(&project.path("docker"));
+    let webpods = project.webpods();
+    let webpods = webpods.env("DOCKER_CONFIG", config.to_str().unwrap());
+
+    // One is sent, one is pulled by the host; neither is of a release.
+    webpods.ok(["push"]);
+    registry.push(&project.path("app"), "team/web:1");
+    project.compose_file(&PULLED.replace("REGISTRY", &registry.name()));
+    webpods.ok(["push"]);
+    let pulled = format!("{}/team/web:1", registry.name());
+    let rows = |names: &[String]| {
+        let host = listed(&project);
+        let images = host["images"].as_array().unwrap().clone();
+        for name in names {
+            let named = |image: &&serde_json::Value| image["reference"] == json!(name);
+            let row = images.iter().find(named);
+            let row = row.unwrap_or_else(|| panic!("no {name} in {host:#}"));
+            assert_eq!(
+                (&row["loaded"], &row["releases"]),
+                (&json!(true), &json!([]))
+            );
+        }
+        host
+    };
+    let both = [format!("{}-web", project.name), pulled];
+    let host = rows(&both);
+    assert!(host["cache"]["recent"].as_u64().unwrap() > 0, "{host:#}");
+    assert_eq!(host["cache"]["unused"], json!(0), "{host:#}");
+    let prune = |dry: &[&str]| {
+        let args = ["--hosts", "node-3", "prune"];
+        webpods.json(args.iter().chain(dry)).as_array().unwrap()[0].clone()
+    };
+    // Somebody may be about to deploy it.
+    assert_eq!(prune(&[])["images"], json!(0));
+
+    // An hour later nobody is.
+    node.witness(&format!("touch -d '2 hours ago' {cache}/leases/*"));
+    let rehearsal = prune(&["--dry-run"]);
+    assert_eq!(rehearsal["images"], json!(2), "{rehearsal}");
+    let _ = rows(&both);
+    assert_eq!(prune(&[]), rehearsal);
+    let left = format!("find {cache}/blobs {cache}/images {cache}/leases {cache}/indexes -type f");
+    assert_eq!(node.witness(&left), "");
+    let host = listed(&project);
+    assert_eq!(prune(&[])["images"], json!(0), "{host:#}");
+    let mine = host["images"].as_array().unwrap().iter();
+    let mine = mine.filter(|row| both.iter().any(|name| row["reference"] == json!(name)));
+    assert_eq!(mine.count(), 0, "{host:#}");
     node.witness(&format!("rm -rf {cache}"));
 }

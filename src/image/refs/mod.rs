@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 use super::amount::amount;
 use super::chain;
@@ -117,18 +117,21 @@ pub struct Keep<'a> {
 pub async fn prune(node: &Node, cache_dir: &str, keep: Keep<'_>, dry_run: bool) -> Result<Pruned> {
     let engine = node.engine().await?;
     let (found, locked) = sweep(&node.host, cache_dir, keep, dry_run).await?;
-    let images = unused(engine, &found, keep.also).await?;
+    let (images, mut busy) = unused(engine, &found, keep.also).await?;
     if !dry_run {
         for image in &images {
             match engine.remove_image(image).await {
-                // Someone else removed it, or began to use it, in the meantime.
-                Err(error) if error.is_not_found() || error.is_conflict() => {}
+                // Someone else removed it in the meantime.
+                Err(error) if error.is_not_found() => {}
+                // Someone else began to use it.
+                Err(error) if error.is_conflict() => busy.extend(chain::manifest_of(image)),
                 removed => removed?,
             }
         }
+        if let Some(locked) = locked {
+            forget(locked, found.gone.difference(&busy)).await?;
+        }
     }
-    // From here on others may rely on what is there.
-    drop(locked);
     Ok(Pruned {
         blobs: found.blobs,
         images,
@@ -142,7 +145,7 @@ pub async fn prune(node: &Node, cache_dir: &str, keep: Keep<'_>, dry_run: bool) 
 struct Found {
     /// Somebody refers to it.
     used: BTreeSet<Digest>,
-    /// A release that goes away referred to it.
+    /// A release that goes away referred to it, or it is an image that none refers to.
     gone: BTreeSet<Digest>,
     /// In the cache, and nobody refers to it.
     blobs: Vec<Blob>,
@@ -207,23 +210,44 @@ async fn sweep(
     Ok((found, None))
 }
 
-/// Host tags in the engine that this cache knew, that nobody refers to and no container uses.
-async fn unused(engine: &Engine, found: &Found, also: &[String]) -> Result<Vec<String>> {
+/// Has the script forget images that the engine no longer has, and ends it: from here on others may
+/// rely on what is there.
+async fn forget(mut locked: Process, images: impl Iterator<Item = &Digest>) -> Result<()> {
+    let list: String = images.flat_map(|digest| [digest.hex(), "\n"]).collect();
+    if let Some(mut stdin) = locked.stdin.take() {
+        // A script that has ended says why.
+        let _ = stdin.write_all(list.as_bytes()).await;
+        let _ = stdin.shutdown().await;
+    }
+    locked.wait().await?.ok("prune the image cache")?;
+    Ok(())
+}
+
+/// Host tags in the engine that this cache knew and nobody refers to: those that may go, and the
+/// manifests of those that containers use.
+async fn unused(
+    engine: &Engine,
+    found: &Found,
+    also: &[String],
+) -> Result<(Vec<String>, BTreeSet<Digest>)> {
     let (held, containers) = tokio::try_join!(chain::held(engine), async {
         Ok(engine.containers(&[]).await?)
     })?;
-    let busy: BTreeSet<String> = containers
+    let running: BTreeSet<String> = containers
         .into_iter()
         .filter_map(|container| container.image_id)
         .collect();
-    let mut tags: Vec<String> = held
-        .into_iter()
-        .filter(|image| !busy.contains(&image.id))
-        .flat_map(|image| image.tags)
-        .filter(|tag| goes(found, also, tag))
-        .collect();
-    tags.sort();
-    Ok(tags)
+    let (mut free, mut busy) = (Vec::new(), BTreeSet::new());
+    for image in held {
+        let tags = image.tags.into_iter().filter(|tag| goes(found, also, tag));
+        if running.contains(&image.id) {
+            busy.extend(tags.filter_map(|tag| chain::manifest_of(&tag)));
+        } else {
+            free.extend(tags);
+        }
+    }
+    free.sort();
+    Ok((free, busy))
 }
 
 /// Whether a host tag may go. A cache elsewhere on the host may know images that this one does

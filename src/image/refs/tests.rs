@@ -246,6 +246,70 @@ async fn nobody_begins_to_rely_on_what_is_being_removed() {
     assert_eq!(fs::read_dir(&leases).unwrap().count(), 1);
 }
 
+/// Makes files of the cache as old as this.
+fn age(folder: &std::path::Path, minutes: u64) {
+    let then = std::time::SystemTime::now() - std::time::Duration::from_secs(minutes * 60);
+    for entry in fs::read_dir(folder).unwrap() {
+        let file = fs::File::options().append(true).open(entry.unwrap().path());
+        file.unwrap().set_modified(then).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_image_that_came_by_another_way_goes_when_nobody_refers_to_it() {
+    let fixture = Fixture::new();
+    let image = image(&["pulled"]);
+    let (cache, tag) = (fixture.cache(), image.host_tag());
+    let text = cache.to_str().unwrap();
+    crate::image::hold::expect(&fixture.host, text, &image)
+        .await
+        .unwrap();
+    let found = fixture.sweep("shop", &[], false).await;
+    assert!(!goes(&found, &[], &tag), "it came just now");
+
+    age(&cache.join("leases"), 61);
+    for dry_run in [true, false, false] {
+        let found = fixture.sweep("shop", &[], dry_run).await;
+        assert!(goes(&found, &[], &tag), "known until it is gone");
+    }
+    let key = key("shop");
+    let keep = Keep {
+        key: &key,
+        releases: &[],
+        active: None,
+        limit: None,
+        also: &[],
+    };
+    let (found, locked) = sweep(&fixture.host, text, keep, false).await.unwrap();
+    forget(locked.unwrap(), found.gone.iter()).await.unwrap();
+    assert_eq!(fs::read_dir(cache.join("images")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn what_came_long_ago_stays_while_more_of_it_comes() {
+    let fixture = Fixture::new();
+    let image = fixture.ship(&["base"]);
+    let (leases, tmp) = (fixture.cache().join("leases"), fixture.cache().join("tmp"));
+    fs::create_dir_all(&leases).unwrap();
+    fs::create_dir_all(&tmp).unwrap();
+    let lease: Vec<String> = hexes([&image]).into_iter().collect();
+    fs::write(leases.join("client.1"), lease.join("\n") + "\n").unwrap();
+    // The rest of the image on a slow link, for more than an hour.
+    fs::write(tmp.join("part.client"), "half").unwrap();
+    age(&leases, 200);
+    fixture.sweep("other", &[], false).await;
+    assert_eq!(fixture.cached(), hexes([&image]));
+    // That client does not come back.
+    age(&tmp, 61);
+    fs::write(tmp.join("another.lock"), "").unwrap();
+    fixture.sweep("other", &[], false).await;
+    assert!(fixture.cached().is_empty());
+    assert_eq!(fs::read_dir(&leases).unwrap().count(), 0);
+    age(&tmp, 25 * 60);
+    fixture.sweep("other", &[], false).await;
+    assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
+}
+
 #[tokio::test]
 async fn a_lease_of_something_else_stays() {
     let fixture = Fixture::new();

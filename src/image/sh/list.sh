@@ -1,5 +1,6 @@
-# Lists a cache. $1: cache. Prints `blob <hex> <size>` for each blob and `ref <context> <project>
-# <release> <hex>` for each blob that a release needs.
+# Lists a cache. $1: cache. Prints `blob <hex> <size>` for each blob, `ref <context> <project>
+# <release> <hex>` for each blob that a release needs, `leased <hex>` for those that came too
+# recently to be pruned, and `image <hex> <name>` for each image that it knows.
 cd -- "$1" 2>/dev/null || exit 0
 if [ -d blobs/sha256 ]; then
   (cd blobs/sha256 && ls | grep -xE '[0-9a-f]{64}' | xargs stat -c 'blob %n %s' 2>/dev/null)
@@ -12,5 +13,12 @@ for ref in refs/*/*/*; do
   while read -r digest; do
     echo "ref ${name%/*} ${name#*/} $release ${digest#sha256:}"
   done <"$ref"
+done
+# As in prune.sh.
+recent=60
+[ -z "$(find tmp -type f -mmin -60 ! -name '*.lock' 2>/dev/null | head -n 1)" ] || recent=1440
+[ ! -d leases ] || find leases -type f -mmin "-$recent" -exec sed 's/^/leased /' {} +
+for image in images/*; do
+  [ ! -f "$image" ] || { IFS= read -r name <"$image" && printf 'image %s %s\n' "${image##*/}" "$name"; }
 done
 exit 0

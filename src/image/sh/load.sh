@@ -1,18 +1,19 @@
 # Loads an image from the cache into the engine. $1: cache, $2: a name for this attempt,
-# $3: the engine's socket, $4…: blobs of the archive by hexadecimal digest.
+# $3: the engine's socket, $4: the manifest's hexadecimal digest, $5: what people call the image,
+# $6…: blobs of the archive by hexadecimal digest.
 # Input: a tar with the archive's documents.
 set -u
 umask 077
 cache=$1
 dir=$cache/tmp/load.$2
 lease=$cache/leases/load.$2
-socket=$3
-shift 3
+socket=$3 manifest=$4 name=$5
+shift 5
 trap 'rm -rf -- "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
-mkdir -p -- "$dir" "$cache/leases" && cd -- "$dir" && tar -xf - && ln -s ../../blobs blobs || exit 1
+mkdir -p -- "$dir" "$cache/leases" "$cache/images" && cd -- "$dir" && tar -xf - && ln -s ../../blobs blobs || exit 1
 # Until a release refers to the image, nobody prunes it.
-printf '%s\n' "$@" >"$lease" || exit 1
+printf '%s\n' "$@" >"$lease" && printf '%s\n' "$name" >"$cache/images/$manifest" || exit 1
 for hex; do
   if [ ! -f "blobs/sha256/$hex" ]; then
     echo "missing $hex"

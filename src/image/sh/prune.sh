@@ -2,9 +2,10 @@
 # $4: `look` or `remove`, $5: bytes the cache may hold, 0 for any, $6: the release that serves,
 # $7…: releases of this project that stay, oldest first.
 # Prints `used <hex>` for what somebody refers to, `gone <hex>` for what releases that go away
-# referred to, `evicted <release>` for those that went because the cache was too large,
-# `blob <hex> <size>` for what is in the cache and nobody refers to, and `over <size>` when what
-# has to stay is more than the cache may hold; then `end`. The lock is kept until the input ends.
+# referred to and for images that nobody refers to, `evicted <release>` for those that went because
+# the cache was too large, `blob <hex> <size>` for what is in the cache and nobody refers to, and
+# `over <size>` when what has to stay is more than the cache may hold; then `end`.
+# Input: digests of images that the engine no longer has. The lock is kept until the input ends.
 set -u
 umask 077
 cache=$1 mine=$1/refs/$2/$3 how=$4 limit=$5 active=$6
@@ -19,6 +20,10 @@ fi
 used=tmp/used.$$
 trap 'rm -f -- "$used" "$used.hex"' EXIT
 trap 'exit 1' HUP INT TERM
+# What came within the hour may be somebody's who has no release yet. As long as something comes,
+# it may take longer.
+recent=60
+[ -z "$(find tmp -type f -mmin -60 ! -name '*.lock' 2>/dev/null | head -n 1)" ] || recent=1440
 
 # Whether the ref $1 goes away when the releases $2… stay.
 goes() {
@@ -36,8 +41,7 @@ find_used() {
   for file in refs/*/*/*; do
     [ ! -f "$file" ] || goes "$file" "$@" || cat -- "$file" >>"$used" || exit 1
   done
-  # What a client is shipping right now has no release yet.
-  [ ! -d leases ] || find leases -type f -mmin -60 -exec cat {} + >>"$used"
+  [ ! -d leases ] || find leases -type f -mmin "-$recent" -exec cat {} + >>"$used"
   sed 's/^sha256://' "$used" | sort -u >"$used.hex" && mv -f -- "$used.hex" "$used" || exit 1
 }
 
@@ -76,6 +80,7 @@ for file in refs/*/*/*; do
   [ "$how" = look ] || rm -f -- "$file" || exit 1
 done
 sed 's/^/used /' "$used"
+[ ! -d images ] || ls images | grep -xE '[0-9a-f]{64}' | grep -vxFf "$used" | sed 's/^/gone /'
 if [ -d blobs/sha256 ]; then
   ls blobs/sha256 | grep -xE '[0-9a-f]{64}' | grep -vxFf "$used" | while read -r hex; do
     size=$(stat -c %s "blobs/sha256/$hex") || continue
@@ -88,10 +93,12 @@ if [ "$how" = remove ]; then
   for index in indexes/*; do
     [ -e "blobs/sha256/${index##*/}" ] || rm -f -- "$index"
   done
-  find leases -type f -mmin +60 -exec rm -f {} + 2>/dev/null
+  find leases -type f ! -mmin "-$recent" -exec rm -f {} + 2>/dev/null
   find tmp -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/null
   rmdir -- "$mine" "${mine%/*}" 2>/dev/null
 fi
 echo end
-read -r _
+while read -r hex; do
+  case $hex in *[!0-9a-f]* | '') ;; *) rm -f -- "images/$hex" ;; esac
+done
 exit 0
