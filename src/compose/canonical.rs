@@ -57,6 +57,7 @@ fn rewrite(node: &mut Node, path: &[&str]) -> Checked<()> {
         ["volumes" | "networks" | "secrets" | "configs", _] => external(node)?,
         ["services", _, rest @ ..] => match rest {
             ["build"] => wrap(node, "context"),
+            ["build", "provenance" | "sbom"] => attestation(node),
             ["extends"] => wrap(node, "service"),
             ["build", "secrets", _] | ["secrets" | "configs", _] => wrap(node, "source"),
             ["build", "additional_contexts"] => contexts(node)?,
@@ -270,6 +271,13 @@ fn long_volume(mount: &mount::Mount, short: bool, at: Span) -> Map {
     map
 }
 
+/// What says whether, or how, an image is attested is text.
+fn attestation(node: &mut Node) {
+    if let Some(wanted) = node.as_bool() {
+        node.value = Value::Str(wanted.to_string().into());
+    }
+}
+
 fn device(node: &mut Node) {
     let at = node.at;
     let Value::Str(spec) = &node.value else {
@@ -298,14 +306,7 @@ fn port_list(node: &mut Node) -> Checked<()> {
         let spec = match &item.value {
             Value::Str(spec) => spec.clone(),
             Value::Int(port) => port.to_string().into(),
-            Value::Map(map) => {
-                let ip = map.get("host_ip").and_then(|entry| entry.node.as_str());
-                if let Some(ip) = ip
-                    && ip.parse::<std::net::IpAddr>().is_err()
-                {
-                    problems.push(Problem::new(at, format!("{ip:?} is not an IP address")));
-                    continue;
-                }
+            Value::Map(_) => {
                 let mut item = item.clone();
                 for (key, value) in [("protocol", "tcp"), ("mode", "ingress")] {
                     if let Some(map) = item.as_map_mut() {

@@ -231,13 +231,14 @@ fn read_env_file(
         return Ok(Variables::new());
     };
     let place = folder.join(path);
+    let exists = !path.is_empty() && place.exists();
     let path = shown(path, folder);
     let required = file.get("required");
     if let Some(required) = required.filter(|required| truth(required).is_none()) {
         let message = format!("env file `{path}`: `required` must be a boolean");
         return Err(Problem::new(required.at, message));
     }
-    if !place.exists() {
+    if !exists {
         if required.and_then(truth) == Some(false) {
             return Ok(Variables::new());
         }

@@ -75,6 +75,7 @@ impl Loader {
         defaults::run(&mut model);
         self.problems.note(validate::run(&model));
         if scope.resolve {
+            self.problems.note(validate::paths(&model));
             paths::resolve(&mut model, &self.base(scope.working));
         }
         Ok(model)
@@ -317,25 +318,12 @@ fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     }
 }
 
-/// `dns: ""` counts as not written, as does an empty item of it.
+/// An empty item of `dns` counts as not written.
 fn drop_empty_dns(model: &mut Node) {
-    let Some(services) = model.get_mut("services").and_then(Node::as_map_mut) else {
-        return;
-    };
-    for service in services.values_mut() {
-        let Some(map) = service.node.as_map_mut() else {
-            continue;
-        };
-        let empty = match map.get_mut("dns").map(|entry| &mut entry.node.value) {
-            Some(Value::List(items)) => {
-                items.retain(|item| item.as_str() != Some(""));
-                items.is_empty()
-            }
-            Some(Value::Null) => true,
-            _ => false,
-        };
-        if empty {
-            map.shift_remove("dns");
+    let services = model.get_mut("services").and_then(Node::as_map_mut);
+    for service in services.into_iter().flat_map(Map::values_mut) {
+        if let Some(Value::List(items)) = service.node.get_mut("dns").map(|dns| &mut dns.value) {
+            items.retain(|item| item.as_str() != Some(""));
         }
     }
 }

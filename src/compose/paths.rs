@@ -23,9 +23,18 @@ fn visit(node: &mut Node, path: &Path<'_>, base: &Base<'_>) {
     match path.with(rule) {
         Rule::None => {}
         Rule::File => return string(node, |text| base.absolute(text)),
+        Rule::Perhaps => {
+            return string(node, |text| {
+                if text.is_empty() {
+                    String::new()
+                } else {
+                    base.absolute(text)
+                }
+            });
+        }
         Rule::Context => {
             return string(node, |text| {
-                if is_remote(text) {
+                if text.is_empty() || is_remote(text) {
                     text.to_owned()
                 } else {
                     base.absolute(text)
@@ -56,7 +65,10 @@ fn visit(node: &mut Node, path: &Path<'_>, base: &Base<'_>) {
 
 enum Rule {
     None,
+    /// Empty stands for the folder.
     File,
+    /// Empty stands for nothing.
+    Perhaps,
     Context,
     Extends,
     Volume,
@@ -70,7 +82,7 @@ fn rule(path: &[&str]) -> Rule {
             ["build", "context"] | ["build", "additional_contexts", _] => Rule::Context,
             ["build", "ssh"] => Rule::Ssh,
             ["env_file", _, "path"] | ["label_file", _] | ["develop", "watch", _, "path"] => {
-                Rule::File
+                Rule::Perhaps
             }
             ["extends", "file"] => Rule::Extends,
             ["volumes", _] => Rule::Volume,

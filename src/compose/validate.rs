@@ -28,15 +28,11 @@ pub fn run(model: &Node) -> Checked<()> {
                 problems.push(Problem::new(watch.at, message));
             }
         }
-        for volume in node
-            .get("volumes")
-            .and_then(Node::as_list)
-            .unwrap_or_default()
-        {
-            let text = |key: &str| volume.get(key).and_then(Node::as_str).unwrap_or_default();
-            if text("type") == "bind" && text("source").is_empty() {
-                let message = format!("{path}.volumes: a bind mount needs a `source`");
-                problems.push(Problem::new(volume.at, message));
+        for port in list(node, "ports") {
+            let ip = port.get("host_ip").and_then(Node::as_str);
+            if let Some(ip) = ip.filter(|ip| ip.parse::<std::net::IpAddr>().is_err()) {
+                let message = format!("{path}.ports: {ip:?} is not an IP address");
+                problems.push(Problem::new(port.at, message));
             }
         }
         let requests = [
@@ -55,11 +51,34 @@ pub fn run(model: &Node) -> Checked<()> {
             }
         }
     });
+    all_right(problems)
+}
+
+/// Checks what must have a path before paths are made absolute.
+pub fn paths(model: &Node) -> Checked<()> {
+    let mut problems = Vec::new();
+    each(model, "services", |path, node| {
+        for volume in list(node, "volumes") {
+            let kind = volume.get("type").and_then(Node::as_str);
+            if kind == Some("bind") && volume.get("source").is_none() {
+                let message = format!("{path}.volumes: a bind mount needs a `source`");
+                problems.push(Problem::new(volume.at, message));
+            }
+        }
+    });
+    all_right(problems)
+}
+
+fn all_right(problems: Vec<Problem>) -> Checked<()> {
     if problems.is_empty() {
         Ok(())
     } else {
         Err(problems)
     }
+}
+
+fn list<'a>(node: &'a Node, key: &str) -> &'a [Node] {
+    node.get(key).and_then(Node::as_list).unwrap_or_default()
 }
 
 fn each(model: &Node, section: &str, mut check: impl FnMut(&str, &Node)) {
@@ -106,13 +125,13 @@ fn one_source(path: &str, node: &Node, keys: &[&str], problems: &mut Vec<Problem
         [] => {
             if node.get("driver").is_none() && node.get("external").is_none() {
                 let message = format!("{path}: nothing says what is in it");
-                let hint = format!("set {}, or write `external: true`", list(keys, "or"));
+                let hint = format!("set {}, or write `external: true`", either(keys, "or"));
                 problems.push(Problem::new(node.at, message).hint(hint));
             }
         }
         [_] => {}
         several => {
-            let message = format!("{path}: {} exclude each other", list(several, "and"));
+            let message = format!("{path}: {} exclude each other", either(several, "and"));
             let mut places = several.iter().filter_map(|key| Some(node.get(key)?.at));
             let at = places.next().unwrap_or(node.at);
             let problem = Problem::new(at, message).hint("leave one of them");
@@ -121,7 +140,7 @@ fn one_source(path: &str, node: &Node, keys: &[&str], problems: &mut Vec<Problem
     }
 }
 
-fn list(keys: &[&str], last: &str) -> String {
+fn either(keys: &[&str], last: &str) -> String {
     let shown: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
     match shown.split_last() {
         Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),

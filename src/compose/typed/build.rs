@@ -20,7 +20,8 @@ pub fn read(service: &str, tree: &Json, input: &Input<'_>) -> Checked<Option<Bui
         return Ok(None);
     }
     Ok(Some(Build {
-        context: string(&tree["context"]).unwrap_or_else(|| ".".to_owned()),
+        // An empty one stands for the project's folder.
+        context: string(&tree["context"]).unwrap_or_else(|| input.folder.display().to_string()),
         dockerfile: string(&tree["dockerfile"]),
         dockerfile_inline: string(&tree["dockerfile_inline"]),
         args: object(&tree["args"])
@@ -40,7 +41,7 @@ pub fn read(service: &str, tree: &Json, input: &Input<'_>) -> Checked<Option<Bui
             .map(|host| host.replacen('=', ":", 1))
             .collect(),
         contexts: strings(&tree["additional_contexts"])
-            .map(|(name, value)| (name, context(value)))
+            .map(|(name, value)| (name, context(value, input)))
             .collect(),
         secrets: secrets(service, &tree["secrets"], input)?,
         ssh: texts(&tree["ssh"]),
@@ -52,12 +53,13 @@ pub fn read(service: &str, tree: &Json, input: &Input<'_>) -> Checked<Option<Bui
     }))
 }
 
-fn context(value: String) -> NamedContext {
+fn context(value: String, input: &Input<'_>) -> NamedContext {
     let service = value
         .strip_prefix("service:")
         .map(str::parse::<ServiceName>);
     match service {
         Some(Ok(service)) => NamedContext::Service(service),
+        _ if value.is_empty() => NamedContext::Folder(input.folder.to_owned()),
         _ if is_remote(&value) => NamedContext::Fetched(value),
         _ => NamedContext::Folder(value.into()),
     }
