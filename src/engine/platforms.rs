@@ -134,34 +134,15 @@ pub(super) fn passes(
 mod tests {
     use super::*;
     use crate::model::NamedContext;
+    use crate::model::fixtures::{self, project};
 
     const ARM: &str = "linux/arm64";
     const AMD: &str = "linux/amd64";
 
     fn service(name: &str, change: impl FnOnce(&mut Service)) -> Service {
-        let mut service: Service = serde_json::from_value(serde_json::json!({
-            "name": name, "image": null, "build": null, "platform": null, "replicas": 1,
-            "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                          "min_hosts": null},
-            "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-            "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-            "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-            "update_order": null, "rollout": "rolling",
-        }))
-        .unwrap();
+        let mut service = fixtures::service(name);
         change(&mut service);
         service
-    }
-
-    fn project(services: Vec<Service>) -> Project {
-        let mut project: Project = serde_json::from_value(serde_json::json!({
-            "name": "shop", "working_dir": "/", "warnings": [], "networks": {}, "volumes": {},
-            "services": {},
-        }))
-        .unwrap();
-        let services = services.into_iter();
-        project.services = services.map(|one| (one.name.clone(), one)).collect();
-        project
     }
 
     fn fleet(hosts: &[(&str, &str)]) -> Platforms {

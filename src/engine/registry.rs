@@ -195,7 +195,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Artifacts, Build};
+    use crate::model::{Artifacts, Build, fixtures};
 
     fn context(mode: &str, local: bool) -> Context {
         let mut context: Context = serde_json::from_value(serde_json::json!({
@@ -229,19 +229,8 @@ mod tests {
     }
 
     fn project(image: Option<&str>, build: bool, source: Option<ImageSource>) -> Project {
-        let mut project: Project = serde_json::from_value(serde_json::json!({
-            "name": "shop", "working_dir": "/", "warnings": [], "networks": {}, "volumes": {},
-            "services": {"web": {
-                "name": "web", "image": image, "build": null, "platform": null, "replicas": 1,
-                "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                              "min_hosts": null},
-                "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-                "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-                "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-                "update_order": null, "rollout": "rolling",
-            }},
-        }))
-        .unwrap();
+        let mut project = fixtures::project([fixtures::service("web")]);
+        project.services[0].image = image.map(str::to_owned);
         project.services[0].build = build.then(Build::default);
         project.services[0].image_source = source;
         project

@@ -145,18 +145,12 @@ mod tests {
     use super::*;
     use crate::image::manifest::tests::image;
     use crate::image::records::Key;
+    use crate::model::fixtures;
 
     fn service(name: &str, reference: &str) -> (Service, String) {
-        let service = serde_json::from_value(serde_json::json!({
-            "name": name, "image": reference, "build": null, "platform": null, "replicas": 1,
-            "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                          "min_hosts": null},
-            "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-            "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-            "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-            "update_order": null, "rollout": "rolling",
-        }));
-        (service.unwrap(), reference.to_owned())
+        let mut service = fixtures::service(name);
+        service.image = Some(reference.to_owned());
+        (service, reference.to_owned())
     }
 
     /// Two images in one archive, and a store that has seen neither.

@@ -137,19 +137,7 @@ pub(super) fn platform<'a>(service: &'a Service, build: &'a Build, own: &str) ->
 mod tests {
     use super::*;
     use crate::model::NamedContext;
-
-    fn service(name: &str) -> Service {
-        serde_json::from_value(serde_json::json!({
-            "name": name, "image": null, "build": null, "platform": null, "replicas": 1,
-            "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                          "min_hosts": null},
-            "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-            "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-            "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-            "update_order": null, "rollout": "rolling",
-        }))
-        .unwrap()
-    }
+    use crate::model::fixtures::{self, service};
 
     fn project(services: Vec<Service>) -> (Project, BTreeMap<ServiceName, ImageState>) {
         let states = services.iter().map(|service| {
@@ -162,15 +150,7 @@ mod tests {
             (service.name.clone(), state)
         });
         let states = states.collect();
-        let project = Project {
-            name: "shop".parse().unwrap(),
-            working_dir: "/".into(),
-            services: services.into_iter().map(|s| (s.name.clone(), s)).collect(),
-            networks: indexmap::IndexMap::new(),
-            volumes: indexmap::IndexMap::new(),
-            warnings: Vec::new(),
-        };
-        (project, states)
+        (fixtures::project(services), states)
     }
 
     fn built(name: &str, from: &[&str]) -> Service {

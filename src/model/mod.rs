@@ -6,6 +6,8 @@
 mod build;
 pub mod content;
 mod context;
+#[cfg(test)]
+pub mod fixtures;
 mod hook;
 mod image;
 mod labels;

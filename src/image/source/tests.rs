@@ -2,6 +2,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 
 use super::*;
 use crate::image::stat_cache::StatCache;
+use crate::model::fixtures::service;
 
 type Change = fn(&mut Fixture);
 
@@ -22,16 +23,7 @@ impl Fixture {
         fs::write(root.join("Dockerfile"), "FROM scratch\n").unwrap();
         fs::write(root.join("src/main.c"), "int main;").unwrap();
         symlink("main.c", root.join("src/link")).unwrap();
-        let service = serde_json::json!({
-            "name": "web", "image": null, "build": null, "platform": null, "replicas": 1,
-            "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                          "min_hosts": null},
-            "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-            "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-            "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-            "update_order": null, "rollout": "rolling",
-        });
-        let mut service: Service = serde_json::from_value(service).unwrap();
+        let mut service = service("web");
         service.build = Some(Build {
             context: root.to_str().unwrap().to_owned(),
             ..Build::default()

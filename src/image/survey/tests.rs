@@ -3,6 +3,7 @@ use std::fs;
 use super::*;
 use crate::image::manifest::tests::image;
 use crate::model::Build;
+use crate::model::fixtures::{self, service};
 
 struct Fixture {
     folder: tempfile::TempDir,
@@ -22,33 +23,19 @@ impl Fixture {
         let context = folder.path().join("web");
         fs::create_dir(&context).unwrap();
         fs::write(context.join("Dockerfile"), "FROM scratch").unwrap();
-        let service = |name: &str, image: serde_json::Value, build: serde_json::Value| {
-            serde_json::json!({
-                "name": name, "image": image, "build": build, "platform": null, "replicas": 1,
-                "placement": {"hosts": null, "strategy": "spread", "max_per_host": null,
-                              "min_hosts": null},
-                "ingress": [], "template": {}, "mounts": [], "files": [], "networks": {},
-                "network_mode": null, "ports": [], "depends_on": {}, "container_name": null,
-                "stop_grace": {"secs": 10, "nanos": 0}, "healthcheck": false, "parallelism": 1,
-                "update_order": null, "rollout": "rolling",
-            })
-        };
-        let build = Build {
+        let mut web = service("web");
+        web.build = Some(Build {
             context: context.to_str().unwrap().to_owned(),
             ..Build::default()
-        };
-        let project = serde_json::json!({
-            "name": "shop", "working_dir": folder.path(), "warnings": [],
-            "networks": {}, "volumes": {},
-            "services": {
-                "web": service("web", serde_json::Value::Null, serde_json::to_value(build).unwrap()),
-                "db": service("db", "db:1".into(), serde_json::Value::Null),
-            },
         });
+        let mut db = service("db");
+        db.image = Some("db:1".to_owned());
+        let mut project = fixtures::project([web, db]);
+        project.working_dir = folder.path().to_owned();
         Self {
             store: Store::at(folder.path().join("store")).unwrap(),
             folder,
-            project: serde_json::from_value(project).unwrap(),
+            project,
             recorded: BTreeMap::new(),
         }
     }
