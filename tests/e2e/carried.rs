@@ -1,39 +1,9 @@
 //! Keys whose effect only an engine shows: links out of the project, namespaces of other services,
 //! when images are pulled, how replicas spread, how long a rollout watches.
 
-use std::fs;
 use std::process::Command;
 
-use crate::support::{Node, Project, eventually};
-
-/// A project whose folder `box` builds an image with a shell.
-fn project(journey: &str, text: &str) -> Project {
-    let project = Project::compose(journey, text);
-    project.write(
-        "box/Dockerfile",
-        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY VERSION /VERSION\n\
-         CMD [\"/bin/busybox\", \"sleep\", \"1000000\"]\n",
-    );
-    project.write("box/VERSION", &project.name);
-    fs::copy("/bin/busybox", project.path("box/busybox")).unwrap();
-    project
-}
-
-/// The container of a service on a node, as a word of a shell.
-fn container(project: &Project, service: &str) -> String {
-    format!(
-        "$(docker ps -q --filter label=webpods.project={} --filter label=webpods.service={service})",
-        project.name
-    )
-}
-
-#[track_caller]
-fn inside(node: &Node, project: &Project, service: &str, command: &str) -> String {
-    node.witness(&format!(
-        "docker exec {} {command}",
-        container(project, service)
-    ))
-}
+use crate::support::{Project, eventually};
 
 const LINKED: &str = "
 name: {{name}}
@@ -60,28 +30,23 @@ fn links_and_namespaces_reach_other_containers() {
         "external_links: ['{{name}}-other:outside']",
         "labels: [none]",
     );
-    let project = project("linked", &text);
+    let project = Project::boxed("linked", &text);
     let node = &project.lab.nodes[0];
     project.up();
 
     // Somebody else's container on the project's network, made of an image that is there.
     let other = format!("{}-other", project.name);
-    let keeper = container(&project, "keeper");
+    let keeper = project.container("keeper");
     node.witness(&format!(
         "docker run -d --name {other} --network $(docker inspect {keeper} --format '{{{{range $name, $_ := .NetworkSettings.Networks}}}}{{{{$name}}}}{{{{end}}}}') $(docker inspect {keeper} --format '{{{{.Config.Image}}}}')"
     ));
     project.compose_file(LINKED);
     project.up();
-    let hosts = inside(
-        node,
-        &project,
-        "client",
-        "/bin/busybox ping -c 1 -w 5 outside",
-    );
+    let hosts = project.inside(node, "client", "/bin/busybox ping -c 1 -w 5 outside");
     assert!(hosts.contains("1 packets received"), "{hosts}");
     let modes = node.witness(&format!(
         "docker inspect {} --format '{{{{.HostConfig.IpcMode}}}}'; docker inspect {keeper} --format '{{{{.Id}}}}'",
-        container(&project, "client")
+        project.container("client")
     ));
     let (mode, id) = modes.split_once('\n').unwrap();
     assert_eq!(mode.trim(), format!("container:{}", id.trim()));
@@ -102,7 +67,7 @@ services:
 
 #[test]
 fn no_node_has_more_replicas_than_it_may() {
-    let project = project("spread", SPREAD);
+    let project = Project::boxed("spread", SPREAD);
     project.up();
     for node in &project.lab.nodes {
         let found = node.containers(&project.name, "{{.Label \"webpods.service\"}}");
@@ -126,7 +91,7 @@ services:
 
 #[test]
 fn images_are_pulled_when_the_policy_says_so() {
-    let project = project("policy", PULLED);
+    let project = Project::boxed("policy", PULLED);
     let node = &project.lab.nodes[0];
     let with = |policy: &str| project.compose_file(&PULLED.replace("POLICY", policy));
     let image = format!("{}-box:1", project.name);
@@ -141,7 +106,7 @@ fn images_are_pulled_when_the_policy_says_so() {
     let built = docker(&["build", "-q", "-t", &image, folder.to_str().unwrap()]);
     assert!(built.status.success(), "{built:?}");
     project.up();
-    let version = |project: &Project| inside(node, project, "web", "/bin/busybox cat /VERSION");
+    let version = |project: &Project| project.inside(node, "web", "/bin/busybox cat /VERSION");
     assert_eq!(version(&project), project.name);
 
     // Here, and `always` asks the registry, which has no such image.
@@ -181,7 +146,7 @@ networks: { own: { driver_opts: { com.docker.network.bridge.enable_icc: 'true' }
 
 #[test]
 fn a_rollout_watches_what_serves_and_says_what_it_cannot_change() {
-    let project = project("watched", &WATCHED.replace("monitor: 20s", "monitor: 1s"));
+    let project = Project::boxed("watched", &WATCHED.replace("monitor: 20s", "monitor: 1s"));
     project.up();
     let before = project.containers("{{.ID}}");
 

@@ -5,29 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::process::Command;
 
-use crate::support::{Project, eventually, noise, sent};
-
-const CACHE: &str = "/var/lib/webpods/cache";
-const ONE: &str = "
-name: {{name}}
-services:
-  web:
-    build: app
-    x-placement: { hosts: [node-1] }
-    x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
-";
-
-/// A project whose image has these bytes on top.
-fn with(journey: &str, bytes: &[u8]) -> Project {
-    let project = Project::compose(journey, ONE);
-    fs::write(project.path("app/large"), bytes).unwrap();
-    let dockerfile = project.read("app/Dockerfile");
-    project.write(
-        "app/Dockerfile",
-        &format!("{dockerfile}COPY large /large\n"),
-    );
-    project
-}
+use crate::support::{CACHE, ONE, Project, eventually, noise, sent};
 
 /// A folder for a client that never did anything.
 fn nothing_known() -> (tempfile::TempDir, String) {
@@ -39,7 +17,7 @@ fn nothing_known() -> (tempfile::TempDir, String) {
 #[test]
 fn of_a_large_layer_that_changed_a_little_only_that_travels() {
     let mut bytes = noise(20_000_000);
-    let project = with("delta", &bytes);
+    let project = Project::with_layer("delta", &bytes[..]);
     let node = &project.lab.nodes[0];
     let first = project
         .webpods()
@@ -48,7 +26,7 @@ fn of_a_large_layer_that_changed_a_little_only_that_travels() {
     assert!(sent(&first) > 20_000_000, "{first}");
 
     bytes.splice(9_000_000..9_000_010, *b"something else");
-    fs::write(project.path("app/large"), &bytes).unwrap();
+    fs::write(project.path("app/layer"), &bytes).unwrap();
     let (_folder, path) = nothing_known();
     let fresh = project.webpods().env("XDG_CACHE_HOME", path);
     let second = fresh.run(["push", "--format", "json"]).expect(0);
@@ -67,7 +45,7 @@ fn of_a_large_layer_that_changed_a_little_only_that_travels() {
 
 #[test]
 fn a_connection_that_is_cut_is_made_again_and_the_rest_is_sent() {
-    let project = with("cable", &noise(150_000_000));
+    let project = Project::with_layer("cable", &noise(150_000_000)[..]);
     let node = &project.lab.nodes[0];
     project.webpods().ok(["build"]);
     let cache = format!("{CACHE}-{}", project.name);
@@ -98,7 +76,7 @@ fn a_connection_that_is_cut_is_made_again_and_the_rest_is_sent() {
 
 #[test]
 fn a_disk_that_is_full_is_said_and_nothing_refers_to_what_is_missing() {
-    let project = with("full", &noise(100_000));
+    let project = Project::with_layer("full", &noise(100_000)[..]);
     let node = &project.lab.nodes[0];
     let cache = format!("/mnt/{}", project.name);
     // Bytes are left, files are not: the check before cannot see it.
@@ -222,11 +200,11 @@ fn of_a_program_whose_addresses_moved_the_client_that_built_it_sends_the_differe
         bytes.extend(filler(3_000_000));
         bytes
     };
-    let project = with("linked", &program(0x40_0000));
+    let project = Project::with_layer("linked", &program(0x40_0000)[..]);
     let cache = alone(&project);
     let node = &project.lab.nodes[0];
     project.webpods().ok(["push"]);
-    fs::write(project.path("app/large"), program(0x40_1000)).unwrap();
+    fs::write(project.path("app/layer"), program(0x40_1000)).unwrap();
     project.webpods().ok(["build"]);
     let push = project.webpods().run(["push", "--format", "json"]);
     let push = push.expect(0);
@@ -252,12 +230,12 @@ fn filler(length: usize) -> Vec<u8> {
 #[test]
 fn a_client_that_is_killed_while_it_sends_a_difference_leaves_nothing_wrong() {
     let mut bytes = noise(60_000_000);
-    let project = with("slain", &bytes);
+    let project = Project::with_layer("slain", &bytes[..]);
     let cache = alone(&project);
     let node = &project.lab.nodes[0];
     project.webpods().ok(["push"]);
     bytes.extend(noise(250_000_000));
-    fs::write(project.path("app/large"), &bytes).unwrap();
+    fs::write(project.path("app/layer"), &bytes).unwrap();
     project.webpods().ok(["build"]);
     let mut client = project.webpods().spawn(["push"]);
     // Beyond what is copied from the old layer.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Node, OwnLab, Project, Webpods, noise, sent};
+use crate::support::{Node, OwnLab, Project, Webpods, noise, random, sent};
 
 const WEB: &str = "name: {{name}}
 services:
@@ -56,21 +56,16 @@ fn journey(name: &str, engine: &str, store: &str) {
         "{driver}"
     );
     let project = Project::compose_on(lab.0, &format!("engine-{name}"), WEB);
-    fs::write(project.path("app/large"), noise(LARGE)).unwrap();
-    let dockerfile = project.read("app/Dockerfile");
-    project.write(
-        "app/Dockerfile",
-        &format!("{dockerfile}COPY large /large\n"),
-    );
+    project.add_layer(random(LARGE));
 
     what_plain_docker_brought_is_not_sent(&project, node);
     let mut large = noise(LARGE);
-    fs::write(project.path("app/large"), &large).unwrap();
+    fs::write(project.path("app/layer"), &large).unwrap();
     project.up();
     project.answers();
 
     large.splice(1_000_000..1_000_010, *b"something else");
-    fs::write(project.path("app/large"), &large).unwrap();
+    fs::write(project.path("app/layer"), &large).unwrap();
     let changed = project
         .webpods()
         .run(["up", "-d", "--format", "json"])

@@ -6,9 +6,9 @@
 use std::fs;
 use std::io::{Read, Write};
 
-use crate::support::{Agent, Lab, NAME, Node, OwnLab, Project, Run, eventually, lab, noise};
-
-const CACHE: &str = "/var/lib/webpods/cache";
+use crate::support::{
+    Agent, CACHE, Lab, NAME, Node, OwnLab, Project, Run, eventually, lab, noise, random,
+};
 
 /// One container on each of these nodes.
 fn on(nodes: &[&str]) -> String {
@@ -34,15 +34,12 @@ fn unique(journey: &str, bytes: u64, nodes: &[&str]) -> Project {
 
 fn unique_on(lab: &'static Lab, journey: &str, bytes: u64, nodes: &[&str]) -> Project {
     let project = Project::compose_on(lab, journey, &on(nodes));
-    fs::write(project.path("app/unique"), noise(bytes)).unwrap();
+    project.add_layer(random(bytes));
     // No layer is another project's too: its host would have it in its engine already.
     let program = fs::File::options()
         .append(true)
         .open(project.path("app/app"));
     program.unwrap().write_all(&noise(100)).unwrap();
-    let dockerfile = project.read("app/Dockerfile");
-    let dockerfile = format!("{dockerfile}COPY unique /unique\n");
-    project.write("app/Dockerfile", &dockerfile);
     project.use_lab(&format!(
         "artifacts: {{ remote_cache_dir: {} }}\n",
         cache(&project)

@@ -6,9 +6,8 @@ use std::io;
 
 use serde_json::json;
 
-use crate::support::{Layout, Node, OwnLab, Project, Run, eventually, noise};
+use crate::support::{CACHE, Layout, Node, OwnLab, Project, Run, eventually, noise};
 
-const CACHE: &str = "/var/lib/webpods/cache";
 const CARRIED: &str = "name: {{name}}
 services:
   web:

@@ -1,31 +1,6 @@
 //! What relates a container to others and to time: hooks, shared namespaces, jobs, links.
 
-use std::fs;
-
-use crate::support::{Load, Node, Project, eventually};
-
-/// A project whose folder `box` builds an image with a shell.
-fn project(journey: &str, text: &str) -> Project {
-    let project = Project::compose(journey, text);
-    project.write(
-        "box/Dockerfile",
-        "FROM scratch\nCOPY busybox /bin/busybox\nCOPY VERSION /VERSION\n\
-         CMD [\"/bin/busybox\", \"sleep\", \"1000000\"]\n",
-    );
-    project.write("box/VERSION", &project.name);
-    fs::copy("/bin/busybox", project.path("box/busybox")).unwrap();
-    project
-}
-
-/// What a command prints in the container of a service on a node.
-#[track_caller]
-fn inside(node: &Node, project: &Project, service: &str, command: &str) -> String {
-    let name = format!(
-        "$(docker ps -q --filter label=webpods.project={} --filter label=webpods.service={service})",
-        project.name
-    );
-    node.witness(&format!("docker exec {name} {command}"))
-}
+use crate::support::{Load, Project, eventually};
 
 const HOOKED: &str = "
 name: {{name}}
@@ -47,11 +22,11 @@ volumes: { kept: {} }
 
 #[test]
 fn hooks_run_around_a_containers_life() {
-    let project = project("hooks", HOOKED);
+    let project = Project::boxed("hooks", HOOKED);
     let node = &project.lab.nodes[0];
     let run = project.webpods().run(["up", "-d"]).expect(0);
     assert!(!run.stderr.contains("very-secret-words"), "{run}");
-    let log = |project: &Project| inside(node, project, "web", "/bin/busybox cat /kept/log");
+    let log = |project: &Project| project.inside(node, "web", "/bin/busybox cat /kept/log");
     assert_eq!(log(&project), "it started as 0");
 
     project.compose_file(&HOOKED.replace("WHO: it", "WHO: she"));
@@ -98,13 +73,12 @@ services:
 
 #[test]
 fn containers_in_one_network_change_together() {
-    let project = project("together", TOGETHER);
+    let project = Project::boxed("together", TOGETHER);
     project.up();
     let together = |project: &Project| {
         for node in &project.lab.nodes[..2] {
-            let answer = inside(
+            let answer = project.inside(
                 node,
-                project,
                 "side",
                 "/bin/busybox wget -qO- http://127.0.0.1:8080/healthz",
             );
@@ -176,12 +150,12 @@ services:
 
 #[test]
 fn jobs_end_before_what_waits_for_them_starts() {
-    let project = project("jobs", JOBS);
+    let project = Project::boxed("jobs", JOBS);
     let node = &project.lab.nodes[0];
     project.up();
     let linked = "/bin/busybox wget -qO- http://database:8080/healthz";
     let answer = eventually("the link", 20, || {
-        let script = inside(node, &project, "client", linked);
+        let script = project.inside(node, "client", linked);
         if script.is_empty() {
             Err(script)
         } else {
@@ -211,7 +185,7 @@ fn jobs_end_before_what_waits_for_them_starts() {
         !same("db") && !same("client") && same("migrate") && same("once"),
         "{after:?}"
     );
-    assert_eq!(inside(node, &project, "client", linked), r#"{"ok":true}"#);
+    assert_eq!(project.inside(node, "client", linked), r#"{"ok":true}"#);
 
     let broken = JOBS.replacen("CODE: 0", "CODE: 3", 1);
     project.compose_file(&broken);

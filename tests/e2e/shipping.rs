@@ -1,34 +1,6 @@
 //! Images on their way: what breaks on the road is found, and what arrived is not sent again.
 
-use std::fs::File;
-use std::io::{Read, Write};
-
-use crate::support::{Node, Project, eventually};
-
-const CACHE: &str = "/var/lib/webpods/cache";
-const ONE: &str = "
-name: {{name}}
-services:
-  web:
-    build: app
-    x-placement: { hosts: [node-1] }
-    x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
-";
-
-/// A project whose image has a layer of this many random bytes on top, which no other project has.
-fn unique(journey: &str, bytes: u64) -> Project {
-    let project = Project::compose(journey, ONE);
-    let mut random = File::open("/dev/urandom").unwrap().take(bytes);
-    let mut file = File::create(project.path("app/unique")).unwrap();
-    std::io::copy(&mut random, &mut file).unwrap();
-    file.flush().unwrap();
-    let dockerfile = project.read("app/Dockerfile");
-    project.write(
-        "app/Dockerfile",
-        &format!("{dockerfile}COPY unique /unique\n"),
-    );
-    project
-}
+use crate::support::{CACHE, Node, Project, eventually, random};
 
 /// The hexadecimal digest of the project's only image.
 fn manifest(project: &Project) -> String {
@@ -53,7 +25,7 @@ fn sound(node: &Node, hex: &str) -> bool {
 
 #[test]
 fn a_damaged_blob_is_never_loaded_and_is_sent_again() {
-    let project = unique("damaged", 300_000);
+    let project = Project::with_layer("damaged", random(300_000));
     let node = &project.lab.nodes[0];
     project.webpods().ok(["push"]);
     let manifest = manifest(&project);
@@ -75,7 +47,7 @@ fn a_damaged_blob_is_never_loaded_and_is_sent_again() {
 
 #[test]
 fn a_push_that_was_killed_goes_on_where_it_stopped() {
-    let project = unique("cut", 400_000_000);
+    let project = Project::with_layer("cut", random(400_000_000));
     let node = &project.lab.nodes[0];
     let mut client = project.webpods().spawn(["push"]);
     // Parts are named `<digest>.<client>`; no other journey ships anything this large.

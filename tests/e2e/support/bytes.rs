@@ -8,9 +8,13 @@ use super::Run;
 /// Bytes that nobody else has.
 pub fn noise(bytes: u64) -> Vec<u8> {
     let mut read = Vec::new();
-    let random = File::open("/dev/urandom").unwrap();
-    random.take(bytes).read_to_end(&mut read).unwrap();
+    random(bytes).read_to_end(&mut read).unwrap();
     read
+}
+
+/// The same one by one, for more than should be in memory.
+pub fn random(bytes: u64) -> impl Read {
+    File::open("/dev/urandom").unwrap().take(bytes)
 }
 
 /// What a run with `--format json` says it sent, in bytes.

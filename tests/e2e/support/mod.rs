@@ -2,10 +2,12 @@
 //! patience.
 
 mod agent;
+mod boxed;
 mod buildx;
 mod bytes;
 mod http;
 mod lab;
+mod layer;
 mod layout;
 mod load;
 mod project;
@@ -15,9 +17,10 @@ mod webpods;
 
 pub use agent::Agent;
 pub use buildx::with_buildx;
-pub use bytes::{noise, sent};
+pub use bytes::{noise, random, sent};
 pub use http::{Answer, get};
 pub use lab::{Lab, NAME, Node, OwnLab, lab};
+pub use layer::{CACHE, ONE};
 pub use layout::Layout;
 pub use load::Load;
 pub use project::Project;
