@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use bollard::models::{SystemDataUsageResponse, SystemInfo, SystemVersion};
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::model::Store;
 use crate::remote::Host;
 
+use super::acquaintance;
 use super::call::Call;
 use super::silence::Silence;
 use super::wire::Wire;
@@ -43,7 +45,7 @@ pub struct Engine {
 }
 
 /// What kind of engine it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineIdentity {
     /// Its version, like `26.1.5`.
     pub version: String,
@@ -63,14 +65,17 @@ impl Engine {
     /// # Errors
     /// It does not answer, with the likely reason (exit 7); it is older than Docker 20.10.
     pub async fn connect(host: Arc<Host>) -> Result<Self> {
-        host.connect().await?;
-        let wire = Wire::new(host);
-        let (version, about) = match greet(&wire).await {
-            Err(silence) if silence.status().is_none() => retry(&wire, silence).await?,
+        Self::greet(&Wire::new(host)).await
+    }
+
+    /// As [`Engine::connect`], over connections that others use too.
+    pub(super) async fn greet(wire: &Wire) -> Result<Self> {
+        wire.host().connect().await?;
+        let (version, about) = match greet(wire).await {
+            Err(silence) if silence.status().is_none() => retry(wire, silence).await?,
             answer => answer?,
         };
-        let api = agree(&wire, &version)?;
-        wire.speak(&api.to_string());
+        let api = agree(wire, &version)?;
         let text = |text: Option<String>| text.unwrap_or_default();
         let identity = EngineIdentity {
             version: text(version.version),
@@ -79,10 +84,21 @@ impl Engine {
             store: store(&about),
             root: text(about.docker_root_dir),
         };
-        Ok(Self {
-            wire,
+        acquaintance::remember(wire.host(), &identity);
+        Ok(Self::taken_for(wire, identity))
+    }
+
+    /// The engine, taken for what it was when it last answered; none: it never did.
+    pub(super) fn presumed(wire: &Wire) -> Option<Self> {
+        let identity = acquaintance::recall(wire.host())?;
+        Some(Self::taken_for(wire, identity))
+    }
+
+    fn taken_for(wire: &Wire, identity: EngineIdentity) -> Self {
+        Self {
+            wire: wire.speaking(&identity.api),
             identity: Arc::new(identity),
-        })
+        }
     }
 
     /// What kind of engine it is; known since it was reached.

@@ -5,6 +5,7 @@
 //! [`crate::remote::Host`], create bodies pass through untouched, and the API version is always
 //! sent. `bollard` supplies the types of the answers.
 
+mod acquaintance;
 mod call;
 mod containers;
 mod engine;

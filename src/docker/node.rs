@@ -1,5 +1,6 @@
 //! Hosts that were reached, each with its engine.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
@@ -11,17 +12,18 @@ use crate::event::Events;
 use crate::model::{Context, HostName};
 use crate::remote::Host;
 
-use super::Engine;
+use super::wire::Wire;
+use super::{Engine, EngineIdentity, acquaintance};
 
 /// Hosts connected to at once, below the 10 that sshd's `MaxStartups` lets in without a limit:
 /// behind one bastion all of them knock on the same door.
 const AT_ONCE: usize = 8;
 
 /// A host and its engine.
-#[derive(Debug)]
 pub struct Node {
     /// The session.
     pub host: Arc<Host>,
+    wire: Wire,
     engine: OnceCell<Engine>,
 }
 
@@ -30,6 +32,7 @@ impl Node {
     #[must_use]
     pub fn new(host: Arc<Host>) -> Arc<Self> {
         Arc::new(Self {
+            wire: Wire::new(Arc::clone(&host)),
             host,
             engine: OnceCell::new(),
         })
@@ -46,8 +49,50 @@ impl Node {
     /// # Errors
     /// It does not answer, with the likely reason (exit 7), or is too old.
     pub async fn engine(&self) -> Result<&Engine> {
-        let connect = || Engine::connect(Arc::clone(&self.host));
-        Ok(self.engine.get_or_try_init(connect).await?)
+        let greet = || Engine::greet(&self.wire);
+        Ok(self.engine.get_or_try_init(greet).await?)
+    }
+
+    /// The answer to a question that changes nothing.
+    ///
+    /// An engine that was reached before is asked while it is still being greeted, and taken for
+    /// what it was then. What it said counts only once it has said that it still is that engine;
+    /// otherwise it is asked again.
+    ///
+    /// # Errors
+    /// As [`Node::engine`]; what `question` reports.
+    pub async fn ask<T, F>(&self, question: impl Fn(Engine) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        // Boxed: what is asked of an engine at once is large, and the future has room for two.
+        let question = |engine| Box::pin(question(engine));
+        let greeted = self.engine.initialized();
+        let presumed = (!greeted).then(|| Engine::presumed(&self.wire)).flatten();
+        let Some(presumed) = presumed else {
+            return question(self.engine().await?.clone()).await;
+        };
+        let early = async { Ok(question(presumed.clone()).await) };
+        let (engine, early) = tokio::try_join!(self.engine(), early)?;
+        match early {
+            Ok(answer) if engine.identity() == presumed.identity() => Ok(answer),
+            _ => question(engine.clone()).await,
+        }
+    }
+
+    /// What kind of engine it is, or was when it last answered this machine; none: it never did.
+    #[must_use]
+    pub fn acquaintance(&self) -> Option<EngineIdentity> {
+        match self.engine.get() {
+            Some(engine) => Some(engine.identity().clone()),
+            None => acquaintance::recall(&self.host),
+        }
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Node({})", self.name())
     }
 }
 
@@ -64,12 +109,12 @@ impl Nodes {
     /// all of them in one error (exit 7).
     pub async fn connect(context: &Context, hosts: &[HostName], events: &Events) -> Result<Self> {
         let nodes = Self::select(context, hosts, events)?;
-        nodes.reach(true).await?;
+        nodes.greet().await?;
         Ok(nodes)
     }
 
     /// As [`Nodes::connect`], without asking for the engines: for what must work before Docker
-    /// does.
+    /// does, and for what greets them while it asks them something.
     ///
     /// # Errors
     /// As [`Nodes::connect`].
@@ -79,7 +124,7 @@ impl Nodes {
         events: &Events,
     ) -> Result<Self> {
         let nodes = Self::select(context, hosts, events)?;
-        nodes.reach(false).await?;
+        nodes.reach(|_| false).await?;
         Ok(nodes)
     }
 
@@ -127,13 +172,34 @@ impl Nodes {
         self.0.is_empty()
     }
 
-    async fn reach(&self, engines: bool) -> Result<()> {
-        let attempts = self.iter().map(|node| async move {
-            node.host.connect().await?;
-            if engines {
-                node.engine().await?;
+    /// Reaches the engines that were not reached yet, all in parallel.
+    ///
+    /// # Errors
+    /// As [`Nodes::connect`].
+    pub async fn greet(&self) -> Result<()> {
+        self.reach(|_| true).await
+    }
+
+    /// Reaches the engines that never answered this machine, all in parallel: afterwards every
+    /// node has an [`Node::acquaintance`].
+    ///
+    /// # Errors
+    /// As [`Nodes::connect`].
+    pub async fn acquaint(&self) -> Result<()> {
+        self.reach(|node| node.acquaintance().is_none()).await
+    }
+
+    /// Connects to all hosts, and to the engines of some.
+    async fn reach(&self, engines: impl Fn(&Node) -> bool) -> Result<()> {
+        let attempts = self.iter().map(|node| {
+            let engine = engines(node);
+            async move {
+                node.host.connect().await?;
+                if engine {
+                    node.engine().await?;
+                }
+                Ok(())
             }
-            Ok(())
         });
         let results: Vec<Result<()>> = stream::iter(attempts).buffered(AT_ONCE).collect().await;
         let total = results.len();

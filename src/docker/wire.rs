@@ -1,6 +1,6 @@
 //! HTTP to an engine over connections of its host's session.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,34 +26,40 @@ const IDLE: usize = 4;
 /// The most that is read of an answer that says why something failed.
 const LONGEST_REASON: usize = 64 * 1024;
 
-/// A client of one engine. Cheap to clone.
+/// A client of one engine. Cheap to clone; clones share their connections.
 #[derive(Clone)]
-pub struct Wire(Arc<Inner>);
+pub struct Wire {
+    line: Arc<Line>,
+    /// `/v1.47`; empty before an engine has said what it speaks.
+    version: Arc<str>,
+}
 
-struct Inner {
+struct Line {
     host: Arc<Host>,
     idle: Mutex<Vec<SendRequest<Body>>>,
-    /// `/v1.47`, once negotiated.
-    version: OnceLock<String>,
 }
 
 impl Wire {
     pub fn new(host: Arc<Host>) -> Self {
-        Self(Arc::new(Inner {
-            host,
-            idle: Mutex::new(Vec::new()),
-            version: OnceLock::new(),
-        }))
+        Self {
+            line: Arc::new(Line {
+                host,
+                idle: Mutex::new(Vec::new()),
+            }),
+            version: "".into(),
+        }
     }
 
     pub fn host(&self) -> &Arc<Host> {
-        &self.0.host
+        &self.line.host
     }
 
-    /// Every call from now on speaks this version of the API.
-    pub fn speak(&self, version: &str) {
-        // A second negotiation would find the same.
-        let _ = self.0.version.set(format!("/v{version}"));
+    /// The same connections, with every call in this version of the API.
+    pub fn speaking(&self, version: &str) -> Self {
+        Self {
+            line: Arc::clone(&self.line),
+            version: format!("/v{version}").into(),
+        }
     }
 
     /// The answer decoded from JSON.
@@ -63,7 +69,7 @@ impl Wire {
         serde_json::from_slice(&bytes).map_err(|error| {
             let message = format!(
                 "cannot {doing} on host `{}`: Docker's answer is not understood",
-                self.0.host.name()
+                self.line.host.name()
             );
             EngineError::from(Error::user(message).cause(error))
         })
@@ -93,7 +99,7 @@ impl Wire {
         call.upgrade = true;
         let doing = call.doing.clone();
         let broken =
-            |error: &dyn std::error::Error| EngineError::broken(&self.0.host, &doing, error);
+            |error: &dyn std::error::Error| EngineError::broken(&self.line.host, &doing, error);
         let (response, _sender) = self.send(call).await?;
         let upgraded = hyper::upgrade::on(response).await.map_err(|e| broken(&e))?;
         let parts = upgraded
@@ -107,7 +113,7 @@ impl Wire {
         let (response, sender) = self.send(call).await?;
         let body = response.into_body().collect().await;
         let bytes = body
-            .map_err(|error| EngineError::broken(&self.0.host, &doing, &error))?
+            .map_err(|error| EngineError::broken(&self.line.host, &doing, &error))?
             .to_bytes();
         self.keep(sender).await;
         Ok(bytes)
@@ -124,7 +130,7 @@ impl Wire {
             Some(patience) => timeout(patience, answer).await.map_err(|_| {
                 let message = format!(
                     "Docker on host `{}` did not {doing} within {} s",
-                    self.0.host.name(),
+                    self.line.host.name(),
                     patience.as_secs()
                 );
                 EngineError::from(
@@ -147,7 +153,7 @@ impl Wire {
             .unwrap_or_default();
         self.keep(sender).await;
         Err(EngineError::answered(
-            &self.0.host,
+            &self.line.host,
             &doing,
             status.as_u16(),
             &concealed(auth.as_ref(), &reason(&said)),
@@ -157,7 +163,7 @@ impl Wire {
     async fn exchange(&self, call: &mut Call) -> Result<(Response<Incoming>, SendRequest<Body>)> {
         let doing = call.doing.clone();
         let broken =
-            |error: &dyn std::error::Error| EngineError::broken(&self.0.host, &doing, error);
+            |error: &dyn std::error::Error| EngineError::broken(&self.line.host, &doing, error);
         let mut request = self.request(call).map_err(|error| broken(&error))?;
         // An upload cannot be sent twice, so it does not risk a connection that may have closed.
         while call.stream.is_none() && !call.upgrade {
@@ -183,7 +189,7 @@ impl Wire {
     }
 
     fn request(&self, call: &mut Call) -> Result<Request<Body>, hyper::http::Error> {
-        let version = self.0.version.get().map_or("", String::as_str);
+        let version = &self.version;
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(format!("{version}{}", call.target))
@@ -207,17 +213,21 @@ impl Wire {
     }
 
     async fn connect(&self) -> Result<SendRequest<Body>> {
-        let stream = self.0.host.engine_stream().await?;
+        let stream = self.line.host.engine_stream().await?;
         let (sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
-            .map_err(|error| EngineError::broken(&self.0.host, "speak HTTP", &error))?;
+            .map_err(|error| EngineError::broken(&self.line.host, "speak HTTP", &error))?;
         // It ends when the sender and the answers are dropped; its errors show there.
         tokio::spawn(connection.with_upgrades());
         Ok(sender)
     }
 
     fn idle(&self) -> Option<SendRequest<Body>> {
-        let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = self
+            .line
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         while let Some(sender) = idle.pop() {
             if sender.is_ready() {
                 return Some(sender);
@@ -230,7 +240,11 @@ impl Wire {
     async fn keep(&self, mut sender: SendRequest<Body>) {
         let ready = timeout(Duration::from_millis(100), sender.ready()).await;
         if matches!(ready, Ok(Ok(()))) {
-            let mut idle = self.0.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut idle = self
+                .line
+                .idle
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if idle.len() < IDLE {
                 idle.push(sender);
             }

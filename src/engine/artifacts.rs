@@ -115,13 +115,13 @@ impl Engine {
         options: &RolloutOptions,
         from: Option<&Path>,
     ) -> Result<Vec<Sent>> {
-        let states = if let Some(path) = from {
-            self.carried(options, path).await?
+        let (states, observed) = if let Some(path) = from {
+            let states = self.carried(options, path).await?;
+            let observed = self.observe(&known(&states)).await?;
+            (states, observed)
         } else {
-            let states = self.survey_images(options).await?;
-            self.realise(states, options).await?
+            self.make(options).await?
         };
-        let observed = self.observe(&known(&states)).await?;
         let plan = self.plan_up(options, &states, &observed).await?;
         if plan.images.iter().all(|image| image.shipments.is_empty()) {
             // What changes nothing needs no lock, and waits for nobody.

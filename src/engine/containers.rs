@@ -77,7 +77,9 @@ impl Engine {
             let key = key.clone();
             async move {
                 node.host.connect().await?;
-                let containers = node.engine().await?.observe(&key).await?;
+                let key = &key;
+                let asked = node.ask(|engine| async move { Ok(engine.observe(key).await?) });
+                let containers = asked.await?;
                 Ok::<_, Error>((node.name().clone(), containers))
             }
         });

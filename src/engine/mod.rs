@@ -21,6 +21,7 @@ mod rollout;
 mod send;
 mod session;
 mod survey;
+mod surveyed;
 mod upkeep;
 
 pub mod merge;

@@ -15,6 +15,7 @@ use crate::state::{self, Copies, Lease, Who};
 use super::Engine;
 use super::gather::Holds;
 use super::rollout::{Outcome, RolloutOptions, View};
+use super::surveyed::Surveyed;
 
 /// One rollout on its way through its pipeline.
 pub(super) struct Rollout<'a> {
@@ -29,7 +30,7 @@ pub(super) struct Rollout<'a> {
 /// What earlier phases found out.
 #[derive(Default)]
 struct Progress {
-    images: BTreeMap<ServiceName, ImageState>,
+    surveyed: Option<Surveyed>,
     observed: Option<Observed>,
     plan: Option<Plan>,
     lease: Option<Lease>,
@@ -101,38 +102,40 @@ impl<'a> Rollout<'a> {
 
     async fn build(&self) -> Result<()> {
         let mut progress = self.progress.lock().await;
-        let states = self.engine.survey_images(&self.options).await?;
-        progress.images = self.engine.realise(states, &self.options).await?;
+        progress.surveyed = Some(self.engine.make_images(&self.options).await?);
         Ok(())
     }
 
     async fn observe(&self) -> Result<()> {
         let mut progress = self.progress.lock().await;
-        let images = self.images(&progress).await?;
-        progress.observed = Some(self.engine.observe(&images).await?);
+        progress.observed = Some(self.look(&mut progress.surveyed).await?);
         Ok(())
     }
 
-    /// The images whose blobs the observation must ask about.
-    async fn images(&self, progress: &Progress) -> Result<Vec<Image>> {
-        match self.action {
-            Action::Up => Ok(progress
-                .images
-                .values()
-                .filter_map(ImageState::known)
-                .cloned()
-                .collect()),
-            Action::Down => Ok(Vec::new()),
-            Action::Rollback => {
-                let state = self.engine.state().await?;
-                Ok(state
-                    .as_ref()
-                    .map(|state| plan::rollback_target(state, self.options.to))
-                    .transpose()?
-                    .map(images_of)
-                    .unwrap_or_default())
+    /// The fleet, asked about the images of this rollout. What was built is built again when a host
+    /// turns out to be of another platform.
+    async fn look(&self, surveyed: &mut Option<Surveyed>) -> Result<Observed> {
+        while let Some(made) = surveyed {
+            if let Some(observed) = self.engine.observe_for(made).await? {
+                return Ok(observed);
             }
+            *made = self.engine.make_images(&self.options).await?;
         }
+        let images = self.restored().await?;
+        self.engine.observe(&images).await
+    }
+
+    /// The images of the release that is restored.
+    async fn restored(&self) -> Result<Vec<Image>> {
+        if self.action != Action::Rollback {
+            return Ok(Vec::new());
+        }
+        let state = self.engine.state().await?;
+        let target = state
+            .as_ref()
+            .map(|state| plan::rollback_target(state, self.options.to))
+            .transpose()?;
+        Ok(target.map(images_of).unwrap_or_default())
     }
 
     async fn plan(&self) -> Result<()> {
@@ -149,9 +152,10 @@ impl<'a> Rollout<'a> {
             .ok_or_else(|| out_of_order("plan", "observe"))?;
         let engine = self.engine;
         if self.action == Action::Up {
-            return engine
-                .plan_up(&self.options, &progress.images, observed)
-                .await;
+            let none = BTreeMap::new();
+            let made = progress.surveyed.as_ref();
+            let images = made.map_or(&none, |made| &made.states);
+            return engine.plan_up(&self.options, images, observed).await;
         }
         let inputs = plan::Inputs {
             context: &engine.settings.context,
@@ -223,8 +227,7 @@ impl<'a> Rollout<'a> {
         progress.lease = Some(lease);
         // What is observed from here on stays, whatever other projects prune.
         progress.holds = self.engine.hold(&shown).await?;
-        let images = self.images(&progress).await?;
-        progress.observed = Some(self.engine.observe(&images).await?);
+        progress.observed = Some(self.look(&mut progress.surveyed).await?);
         let fresh = self.make_plan(&progress).await?;
         if fresh != shown {
             settings

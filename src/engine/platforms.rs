@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::Engine;
+use crate::docker::Nodes;
+use crate::error::Result;
 use crate::model::{Build, HostName, Project, Service, ServiceName};
 
 /// The platforms of a fleet, each with its hosts.
@@ -128,6 +131,39 @@ pub(super) fn passes(
         }
     }
     passes
+}
+
+impl Engine {
+    /// The platforms of the hosts, and which hosts are of each.
+    pub(super) async fn platforms(&self) -> Result<Platforms> {
+        let nodes = self.nodes().await?;
+        nodes.greet().await?;
+        Ok(by_platform(nodes))
+    }
+
+    /// As [`Engine::platforms`], taking engines that answered an earlier command for what they were
+    /// then.
+    pub(super) async fn presumed_platforms(&self) -> Result<Platforms> {
+        let nodes = self.nodes().await?;
+        nodes.acquaint().await?;
+        Ok(by_platform(nodes))
+    }
+}
+
+/// Needs every host to have been reached, once.
+fn by_platform(nodes: &Nodes) -> Platforms {
+    let mut platforms = Platforms::new();
+    for node in nodes.iter() {
+        let Some(identity) = node.acquaintance() else {
+            continue;
+        };
+        let platform = identity.platform;
+        match platforms.iter_mut().find(|(one, _)| *one == platform) {
+            Some((_, hosts)) => hosts.push(node.name().clone()),
+            None => platforms.push((platform, vec![node.name().clone()])),
+        }
+    }
+    platforms
 }
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Engine {
             }
         }
         let nodes = self.nodes().await?;
-        let own = image::local_engine(&self.settings.events).await.ok();
+        let own = self.local().await;
         let first: Option<docker::Engine> = match nodes.iter().next() {
             Some(node) => Some(node.engine().await?.clone()),
             None => None,
@@ -137,7 +137,7 @@ impl Engine {
         let reference = written.parse::<Reference>();
         let loopback = reference.is_ok_and(|reference| reference.repository.is_loopback());
         let own = own.filter(|_| !loopback);
-        let engines: Vec<&docker::Engine> = own.iter().chain(&first).collect();
+        let engines: Vec<&docker::Engine> = own.into_iter().chain(&first).collect();
         let offer = image::look_up(&engines, &service.name, written).await?;
         let each = platforms.iter().map(|platform| offer.image(Some(platform)));
         Ok(Image::of_platforms(each).unwrap_or_else(|| offer.image(None)))

@@ -142,8 +142,8 @@ impl Engine {
     pub async fn status(&self) -> Result<Status> {
         let key = self.key().await?;
         let copies = Copies::of(self.nodes().await?, &key);
-        let found = copies.read().await?;
-        let seen = self.containers().await?;
+        let (found, operation, seen) =
+            tokio::try_join!(copies.read(), copies.last_operation(), self.containers())?;
         let active = found.state.as_ref().and_then(ProjectState::active_release);
         let mut notes = found.warnings.clone();
         if !found.stale.is_empty() {
@@ -163,7 +163,7 @@ impl Engine {
                 )
             }));
         }
-        if let Some(operation) = copies.last_operation().await? {
+        if let Some(operation) = operation {
             notes.push(format!("last operation: {}", operation.summary()));
         }
         let mut services: IndexMap<ServiceName, ServiceStatus> = active

@@ -90,21 +90,6 @@ impl Engine {
         rollout.finish(result).await
     }
 
-    /// Images and fleet, asked at the same time.
-    pub(super) async fn survey(
-        &self,
-        options: &RolloutOptions,
-    ) -> Result<(BTreeMap<ServiceName, ImageState>, Observed)> {
-        let images = self.survey_images(options).await?;
-        let known: Vec<_> = images
-            .values()
-            .filter_map(ImageState::known)
-            .cloned()
-            .collect();
-        let observed = self.observe(&known).await?;
-        Ok((images, observed))
-    }
-
     pub(super) async fn plan_up(
         &self,
         options: &RolloutOptions,

@@ -8,10 +8,10 @@ use indexmap::IndexMap;
 use tokio::sync::OnceCell;
 
 use crate::compose;
-use crate::docker::Nodes;
+use crate::docker::{self, Nodes};
 use crate::error::Result;
 use crate::event::Events;
-use crate::image::Store;
+use crate::image::{self, Store};
 use crate::model::{Context, HostName, Image, Observed, Origin, Project, ProjectName, StackKey};
 use crate::observe;
 use crate::plan::{Policy as _, RenderRequest};
@@ -48,6 +48,7 @@ pub struct Engine {
     nodes: OnceCell<Nodes>,
     project: OnceCell<compose::Loaded>,
     store: OnceCell<Store>,
+    local: OnceCell<Option<docker::Engine>>,
     decider: OnceLock<Decider>,
 }
 
@@ -60,6 +61,7 @@ impl Engine {
             nodes: OnceCell::new(),
             project: OnceCell::new(),
             store: OnceCell::new(),
+            local: OnceCell::new(),
             decider: OnceLock::new(),
         }
     }
@@ -121,7 +123,8 @@ impl Engine {
         })
     }
 
-    /// Connections to every host of the context, made when first asked for.
+    /// Connections to every host of the context, made when first asked for. Their engines are
+    /// greeted when they are first asked something.
     ///
     /// Hosts that `--hosts` leaves out are connected too: a plan must know what runs there.
     ///
@@ -132,7 +135,7 @@ impl Engine {
             .get_or_try_init(|| async {
                 let context = &self.settings.context;
                 let names: Vec<HostName> = context.hosts.iter().map(|h| h.name.clone()).collect();
-                Nodes::connect(context, &names, &self.settings.events).await
+                Nodes::connect_hosts(context, &names, &self.settings.events).await
             })
             .await
     }
@@ -143,6 +146,12 @@ impl Engine {
     /// Its folder cannot be made.
     pub async fn store(&self) -> Result<&Store> {
         self.store.get_or_try_init(|| async { Store::open() }).await
+    }
+
+    /// This machine's engine, if there is one that answers.
+    pub(super) async fn local(&self) -> Option<&docker::Engine> {
+        let reach = || async { image::local_engine(&self.settings.events).await.ok() };
+        self.local.get_or_init(reach).await.as_ref()
     }
 
     /// The scripts that decide, loaded once.

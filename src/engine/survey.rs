@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
-use crate::image::{self, BuildMode};
+use crate::image::BuildMode;
 use crate::model::{HostName, Image, ImageState, Project, ServiceName, machine};
 use crate::state::Copies;
 
 use super::Engine;
-use super::artifacts::{all_with_dependencies, known};
+use super::artifacts::known;
 use super::platforms::{self, Pass, Platforms, Targets};
 use super::registry::Way;
 use super::rollout::RolloutOptions;
@@ -18,25 +18,29 @@ use super::rollout::RolloutOptions;
 pub(super) type States = BTreeMap<ServiceName, ImageState>;
 
 impl Engine {
-    /// What is known of each service's image without building anything.
+    /// What is known of the images of these services without building anything, for hosts as they
+    /// are.
     ///
     /// # Errors
-    /// No local engine where one is needed; a source folder that cannot be read; a registry that
-    /// does not have what hosts are to pull.
-    pub(super) async fn survey_images(&self, options: &RolloutOptions) -> Result<States> {
-        let project = self.project().await?;
-        let services = all_with_dependencies(project, &options.services)?;
-        self.survey_of(&services, options).await
-    }
-
-    /// As [`Engine::survey_images`], of just these services.
+    /// As [`Engine::survey_images`].
     pub(super) async fn survey_of(
         &self,
         services: &[ServiceName],
         options: &RolloutOptions,
     ) -> Result<States> {
+        let fleet = self.platforms().await?;
+        self.survey_for(&fleet, services, options).await
+    }
+
+    /// As [`Engine::survey_of`], for hosts of these platforms.
+    pub(super) async fn survey_for(
+        &self,
+        fleet: &Platforms,
+        services: &[ServiceName],
+        options: &RolloutOptions,
+    ) -> Result<States> {
         let project = self.project().await?;
-        let targets = self.targets(project, options).await?;
+        let targets = self.targets(project, fleet, options).await?;
         let ways = self.ways(project, services)?;
         let mut states = States::new();
         let mut here = Vec::new();
@@ -125,6 +129,12 @@ impl Engine {
     /// Refuses what no build can make right, before it begins: an image for another platform than
     /// that of a host that it is needed on.
     async fn foresee(&self, states: &States, options: &RolloutOptions) -> Result<()> {
+        if !states
+            .values()
+            .any(|state| matches!(state, ImageState::Pending { .. }))
+        {
+            return Ok(());
+        }
         let fleet = self.platforms().await?;
         let misfit = |platforms: &[String]| {
             !platforms.is_empty()
@@ -158,10 +168,14 @@ impl Engine {
 
     /// The platforms that each service's image is needed for. Where hosts differ, it is where its
     /// replicas will be that counts.
-    async fn targets(&self, project: &Project, options: &RolloutOptions) -> Result<Targets> {
-        let fleet = self.platforms().await?;
+    async fn targets(
+        &self,
+        project: &Project,
+        fleet: &Platforms,
+        options: &RolloutOptions,
+    ) -> Result<Targets> {
         if fleet.len() < 2 {
-            return Ok(platforms::targets(project, &fleet, None));
+            return Ok(platforms::targets(project, fleet, None));
         }
         let unknown = project.services.keys().map(|name| {
             let state = ImageState::Pending {
@@ -180,12 +194,12 @@ impl Engine {
             .into_iter()
             .map(|(name, service)| (name, service.placement_after.into_keys().collect()))
             .collect();
-        Ok(platforms::targets(project, &fleet, Some(&placed)))
+        Ok(platforms::targets(project, fleet, Some(&placed)))
     }
 
     /// The platform of this machine's engine, if there is one.
     async fn own_platform(&self) -> Option<String> {
-        let engine = image::local_engine(&self.settings.events).await.ok()?;
+        let engine = self.local().await?;
         Some(engine.identity().platform.clone())
     }
 
@@ -196,8 +210,7 @@ impl Engine {
         }
         let (project, services) = (&pass.project, pass.services.as_slice());
         let store = self.store().await?;
-        let local = image::local_engine(&self.settings.events).await.ok();
-        let local = local.as_ref();
+        let local = self.local().await;
         let known_here = store
             .survey(project, services, mode, &BTreeMap::new(), local)
             .await;
@@ -237,19 +250,6 @@ impl Engine {
                     .collect()
             })
             .unwrap_or_default())
-    }
-
-    /// The platforms of the hosts, and which hosts are of each.
-    pub(super) async fn platforms(&self) -> Result<Platforms> {
-        let mut platforms = Platforms::new();
-        for node in self.nodes().await?.iter() {
-            let platform = &node.engine().await?.identity().platform;
-            match platforms.iter_mut().find(|(one, _)| one == platform) {
-                Some((_, hosts)) => hosts.push(node.name().clone()),
-                None => platforms.push((platform.clone(), vec![node.name().clone()])),
-            }
-        }
-        Ok(platforms)
     }
 }
 

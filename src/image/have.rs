@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::load::{self, Loaded};
 use super::{Store, amount, chain, registry};
-use crate::docker::Node;
+use crate::docker::{Engine, Node};
 use crate::error::{Error, Result};
 use crate::event::Events;
 use crate::model::{Blob, Digest, Image, Store as Kind};
@@ -47,8 +47,10 @@ impl Have {
 /// The host or its engine does not answer.
 pub async fn have(node: &Node, cache_dir: &str, images: &[Image]) -> Result<Have> {
     let wanted: BTreeSet<&Blob> = images.iter().flat_map(Image::blobs).collect();
-    let (mut blobs, (held, engine_layers)) =
-        tokio::try_join!(cached(node, cache_dir, &wanted), loaded(node, images))?;
+    let (mut blobs, (held, engine_layers)) = tokio::try_join!(
+        cached(node, cache_dir, &wanted),
+        node.ask(|engine| async move { loaded(&engine, images).await })
+    )?;
     for image in images.iter().filter(|image| image.pull.is_some()) {
         let digest = &image.manifest.digest;
         if !held.contains(digest) && registry::held(node.engine().await?, image).await? {
@@ -77,7 +79,7 @@ async fn cached(
     }
     let output = node
         .host
-        .sh_with_input(HAVE, &[cache_dir], list.as_bytes())
+        .sh_with_lines(HAVE, &[cache_dir], &list)
         .await?
         .ok("ask what is in the image cache")?;
     let mut found: BTreeSet<Digest> = String::from_utf8_lossy(&output.stdout)
@@ -98,8 +100,7 @@ async fn cached(
 }
 
 /// The images that the engine holds under their host tag, and the layers it can supply to others.
-async fn loaded(node: &Node, images: &[Image]) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>)> {
-    let engine = node.engine().await?;
+async fn loaded(engine: &Engine, images: &[Image]) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>)> {
     let held = chain::held(engine).await?;
     let tags: BTreeSet<&str> = held
         .iter()

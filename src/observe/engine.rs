@@ -38,14 +38,16 @@ pub(super) struct Containers {
 /// # Errors
 /// The engine cannot be reached or refuses to answer.
 pub(super) async fn ask(node: &Node, key: &StackKey, events: &Events) -> Result<Said> {
-    let engine = node.engine().await?;
-    let (containers, networks, volumes, images) = tokio::try_join!(
-        engine.containers(&[]),
-        engine.networks(&[]),
-        engine.volumes(&[]),
-        engine.images(&[]),
-    )?;
-    let identity = engine.identity();
+    let asked = node.ask(|engine| async move {
+        let listed = tokio::try_join!(
+            engine.containers(&[]),
+            engine.networks(&[]),
+            engine.volumes(&[]),
+            engine.images(&[]),
+        )?;
+        Ok((engine.identity().clone(), listed))
+    });
+    let (identity, (containers, networks, volumes, images)) = asked.await?;
     let named = networks
         .iter()
         .filter_map(|it| Some((it.name.as_ref()?, it.labels.as_ref()?)));
@@ -55,8 +57,8 @@ pub(super) async fn ask(node: &Node, key: &StackKey, events: &Events) -> Result<
     let made_from = made_from.collect();
     Ok(Said {
         made_from,
-        platform: identity.platform.clone(),
-        version: identity.version.clone(),
+        platform: identity.platform,
+        version: identity.version,
         store: identity.store,
         containers: sort(node.name(), key, &containers, events),
         networks: networks.into_iter().filter_map(|it| it.name).collect(),
@@ -76,23 +78,6 @@ fn made_from_of(
         && label(Labels::PROJECT) == Some(key.project.as_str());
     let digest = label(Labels::CONFIG).filter(|_| ours)?;
     Some((name.to_owned(), digest.to_owned()))
-}
-
-/// Asks one engine for the project's containers only.
-///
-/// # Errors
-/// As [`ask`].
-pub(super) async fn containers(
-    node: &Node,
-    key: &StackKey,
-    events: &Events,
-) -> Result<Vec<ContainerObserved>> {
-    let labels = [
-        format!("{}={}", Labels::CONTEXT, key.context),
-        format!("{}={}", Labels::PROJECT, key.project),
-    ];
-    let listed = node.engine().await?.containers(&labels).await?;
-    Ok(sort(node.name(), key, &listed, events).ours)
 }
 
 /// Tells the project's containers from all others. Labels are authoritative (spec §7.3), and

@@ -46,7 +46,7 @@ pub(super) async fn look(host: &Host, question: &Question<'_>, events: &Events) 
         &boundary,
     ];
     let output = host
-        .sh_with_input(&script, &args, asked(question).as_bytes())
+        .sh_with_lines(&script, &args, &asked(question))
         .await?
         .ok(&format!("read `{}`", question.root))?;
     let parts = frame::parse(&output.stdout, &boundary).ok_or_else(|| {

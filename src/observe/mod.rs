@@ -11,10 +11,9 @@ mod listening;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use indexmap::IndexMap;
 
 use crate::docker::{Node, Nodes};
 use crate::error::Result;
@@ -73,31 +72,6 @@ pub async fn observe(
     })
 }
 
-/// Observes only which containers of the project are there: for `ps`, `logs` and `exec`.
-///
-/// # Errors
-/// Hosts that cannot be asked, all of them in one error.
-pub async fn containers(nodes: &Nodes, key: &StackKey, events: &Events) -> Result<Observed> {
-    let seen = join_all(nodes.iter().map(async |node| {
-        let containers = engine::containers(node, key, events).await?;
-        let identity = node.engine().await?.identity();
-        let host = HostObserved {
-            platform: identity.platform.clone(),
-            engine: identity.version.clone(),
-            store: identity.store,
-            containers,
-            ..nothing()
-        };
-        Ok((node.name().clone(), host))
-    }))
-    .await;
-    let hosts: IndexMap<_, _> = together(seen)?.into_iter().collect();
-    Ok(Observed {
-        hosts,
-        ..Observed::default()
-    })
-}
-
 async fn host(
     node: &Node,
     question: &Question<'_>,
@@ -139,25 +113,4 @@ async fn have(node: &Node, cache: &str, images: &[Image]) -> Result<Have> {
         return Ok(Have::default());
     }
     have_images(node, cache, images).await
-}
-
-/// A host of which nothing is known.
-fn nothing() -> HostObserved {
-    HostObserved {
-        platform: String::new(),
-        engine: String::new(),
-        store: crate::model::Store::default(),
-        emulates: BTreeSet::new(),
-        disk_free: 0,
-        containers: Vec::new(),
-        taken_ports: BTreeSet::new(),
-        networks: BTreeSet::new(),
-        volumes: BTreeSet::new(),
-        made_from: BTreeMap::new(),
-        claims: Vec::new(),
-        images: BTreeSet::new(),
-        blobs: BTreeSet::new(),
-        engine_layers: BTreeSet::new(),
-        proxy_files: BTreeMap::new(),
-    }
 }

@@ -1,5 +1,6 @@
 //! A host as the rest of the program sees it, whether ssh is needed or not.
 
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,6 +17,11 @@ use super::{Output, Process, local};
 
 /// Where a Docker engine listens unless it was told otherwise.
 pub(super) const ENGINE_SOCKET: &str = "/var/run/docker.sock";
+
+/// Bytes of lines that travel with a command, far below what a command line holds.
+const FEW: usize = 32 * 1024;
+/// Makes the first argument the input of what follows.
+const LINES: &str = "lines=$1; shift; printf %s \"$lines\" | ";
 
 /// A connection to a port on a host.
 pub type Stream = Either<TcpStream, UnixStream>;
@@ -144,6 +150,21 @@ impl Host {
         self.stream(script, args).await?.finish(input).await
     }
 
+    /// As [`Host::sh_with_input`], for lines that anybody on the host may see, such as names of
+    /// files. Where they are few they travel with the command: a host takes no input before it has
+    /// answered the command, which is a round trip later.
+    ///
+    /// # Errors
+    /// As [`Host::sh`].
+    pub async fn sh_with_lines(&self, script: &str, args: &[&str], lines: &str) -> Result<Output> {
+        if lines.len() > FEW {
+            return self.sh_with_input(script, args, lines.as_bytes()).await;
+        }
+        let script = format!("{LINES}{{\n{script}\n}}");
+        let args: Vec<&str> = iter::once(&lines).chain(args).copied().collect();
+        self.sh(&script, &args).await
+    }
+
     /// As [`Host::sh`], with input and output as streams.
     ///
     /// # Errors
@@ -161,10 +182,10 @@ impl Host {
     ///
     /// # Errors
     /// ssh cannot be started.
-    pub async fn stream_with_agent(&self, script: &str, args: &[&str]) -> Result<Process> {
+    pub fn stream_with_agent(&self, script: &str, args: &[&str]) -> Result<Process> {
         match &self.route {
             Route::Local { .. } => local::open(&self.name, script, args),
-            Route::Ssh(remote) => remote.lend(script, args).await,
+            Route::Ssh(remote) => remote.lend(script, args),
         }
     }
 
@@ -208,6 +229,16 @@ impl Host {
         match &self.route {
             Route::Local { engine } => engine,
             Route::Ssh(remote) => remote.engine_path(),
+        }
+    }
+
+    /// A file on this machine, ours alone, for notes about the host's engine that are worth having
+    /// at the next command. None for this machine, which is asked as fast as a file is read.
+    #[must_use]
+    pub fn engine_notes(&self) -> Option<PathBuf> {
+        match &self.route {
+            Route::Local { .. } => None,
+            Route::Ssh(remote) => Some(remote.engine_notes()),
         }
     }
 

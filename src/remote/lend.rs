@@ -17,12 +17,7 @@ use super::{master, noise, quote};
 ///
 /// # Errors
 /// ssh cannot be started. That it cannot connect shows as its status, 255, and in its stderr.
-pub async fn open(
-    program: &Path,
-    address: &Address,
-    script: &str,
-    args: &[&str],
-) -> Result<Process> {
+pub fn open(program: &Path, address: &Address, script: &str, args: &[&str]) -> Result<Process> {
     let command = quote::command_line(&noise::marked(script), args)?;
     let mut child = Command::new(program)
         .args(["-A", "-T", "-x", "-S", "none"])
@@ -50,7 +45,7 @@ pub async fn open(
         let status = ended.map_err(|error| Error::unreachable(lost.clone()).cause(error))?;
         status.code().ok_or_else(|| Error::unreachable(lost))
     });
-    let stdout = noise::skip(stdout).await;
+    let stdout = noise::skipped(stdout);
     let (stdin, stderr) = (Box::new(stdin), Box::new(stderr));
     Ok(Process::new(name, stdin, stdout, stderr, ending, None))
 }

@@ -1,6 +1,11 @@
 //! What a login shell's start-up files print before a script's own output begins.
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::process::Reader;
 
@@ -18,7 +23,36 @@ pub fn marked(script: &str) -> String {
 
 /// The output from the mark on. All of it when no mark comes: a login that runs no scripts has
 /// said why, and its words are worth more than nothing.
-pub async fn skip(mut output: impl AsyncRead + Send + Unpin + 'static) -> Reader {
+///
+/// The mark is waited for by whoever reads, so that input need not wait for it.
+pub fn skipped(output: impl AsyncRead + Send + Unpin + 'static) -> Reader {
+    Box::new(Skipped::Waiting(Box::pin(skip(output))))
+}
+
+enum Skipped {
+    Waiting(Pin<Box<dyn Future<Output = Reader> + Send>>),
+    Through(Reader),
+}
+
+impl AsyncRead for Skipped {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            match &mut *self {
+                Self::Waiting(skip) => {
+                    let rest = ready!(skip.as_mut().poll(context));
+                    *self = Self::Through(rest);
+                }
+                Self::Through(rest) => return Pin::new(rest).poll_read(context, into),
+            }
+        }
+    }
+}
+
+async fn skip(mut output: impl AsyncRead + Send + Unpin + 'static) -> Reader {
     let mut seen = Vec::new();
     let mut chunk = [0; 4096];
     while seen.len() < LONGEST {
@@ -42,25 +76,25 @@ pub async fn skip(mut output: impl AsyncRead + Send + Unpin + 'static) -> Reader
 mod tests {
     use super::*;
 
-    async fn skipped(output: &'static [u8]) -> Vec<u8> {
+    async fn rest_of(output: &'static [u8]) -> Vec<u8> {
         let mut rest = Vec::new();
-        skip(output).await.read_to_end(&mut rest).await.unwrap();
+        skipped(output).read_to_end(&mut rest).await.unwrap();
         rest
     }
 
     #[tokio::test]
     async fn noise_before_the_mark_is_dropped_and_nothing_else() {
-        assert_eq!(skipped(b"\x01webpods\x02out").await, b"out");
+        assert_eq!(rest_of(b"\x01webpods\x02out").await, b"out");
         assert_eq!(
-            skipped(b"Welcome!\n\x01webpods\x02\x01webpods\x02").await,
+            rest_of(b"Welcome!\n\x01webpods\x02\x01webpods\x02").await,
             MARK
         );
-        assert_eq!(skipped(b"\x01webpods\x02").await, b"");
+        assert_eq!(rest_of(b"\x01webpods\x02").await, b"");
         assert_eq!(
-            skipped(b"This account is not available.\n").await,
+            rest_of(b"This account is not available.\n").await,
             b"This account is not available.\n"
         );
-        assert_eq!(skipped(b"").await, b"");
+        assert_eq!(rest_of(b"").await, b"");
     }
 
     #[tokio::test]
@@ -69,7 +103,7 @@ mod tests {
         let pieces = futures_util::stream::iter(pieces.map(Ok::<_, std::io::Error>));
         let reader = tokio_util::io::StreamReader::new(pieces);
         let mut rest = Vec::new();
-        skip(reader).await.read_to_end(&mut rest).await.unwrap();
+        skipped(reader).read_to_end(&mut rest).await.unwrap();
         assert_eq!(rest, b"out");
     }
 

@@ -139,7 +139,7 @@ impl Remote {
                 Err(error) => Err(lost(&name, &error)),
             }
         });
-        let output = noise::skip(output).await;
+        let output = noise::skipped(output);
         let (input, errors) = (Box::new(input), Box::new(errors));
         let name = &self.address.name;
         Ok(Process::new(name, input, output, errors, ending, channel))
@@ -147,8 +147,8 @@ impl Remote {
 
     /// Runs `sh -c script webpods args…` on the host over a connection of its own, with this
     /// machine's ssh agent.
-    pub async fn lend(&self, script: &str, args: &[&str]) -> Result<Process> {
-        lend::open(&self.program, &self.address, script, args).await
+    pub fn lend(&self, script: &str, args: &[&str]) -> Result<Process> {
+        lend::open(&self.program, &self.address, script, args)
     }
 
     /// The host keys by which this machine knows the host.
@@ -159,12 +159,23 @@ impl Remote {
     /// The path of a local socket that leads to the host's engine for as long as the master lives.
     pub async fn engine_socket(&self) -> Result<PathBuf> {
         let link = self.link().await?;
-        let digest = Digest::of(self.engine.as_os_str().as_encoded_bytes());
-        let listen = self.base.with_extension(format!("e{}", &digest.hex()[..6]));
+        let listen = self.engine_file("");
         link.forward_engine(&listen, &self.engine)
             .await
             .map_err(|error| self.not_forwarded("the Docker socket", &error))?;
         Ok(listen)
+    }
+
+    /// A file for notes about the host's engine, beside the sockets.
+    pub fn engine_notes(&self) -> PathBuf {
+        self.engine_file(".json")
+    }
+
+    /// A file of this host's engine in the private folder.
+    fn engine_file(&self, suffix: &str) -> PathBuf {
+        let digest = Digest::of(self.engine.as_os_str().as_encoded_bytes());
+        let name = format!("e{}{suffix}", &digest.hex()[..6]);
+        self.base.with_extension(name)
     }
 
     /// A connection to 127.0.0.1:`port` on the host.

@@ -57,7 +57,7 @@ impl Copies {
     /// A host cannot be asked.
     pub async fn last_operation(&self) -> Result<Option<Operation>> {
         let found = every(&self.sites, async |site| {
-            let parts = ask(site, "all").await?;
+            let parts = ask(site, "operation").await?;
             let text = |name| part(&parts, name).and_then(Part::text).unwrap_or_default();
             let now: i64 = text("now").trim().parse().map_err(|_| site.garbled())?;
             let alive = part(&parts, "lock")

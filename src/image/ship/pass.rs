@@ -157,7 +157,7 @@ impl Pass<'_> {
             &seconds,
             &command_line(RECEIVE, &receive)?,
         ];
-        let mut process = self.source.stream_with_agent(PASS, &arguments).await?;
+        let mut process = self.source.stream_with_agent(PASS, &arguments)?;
         let list = sizes
             .iter()
             .map(|(digest, size)| format!("{} {size}\n", digest.hex()));

@@ -1,10 +1,11 @@
-# What is remembered of the project. Arguments: boundary, `all` for journal and lease too.
+# What is remembered of the project. Arguments: boundary, `state` or `operation`.
 boundary=$1 what=$2
 # A folder whose parent may not be searched looks absent; say what it is.
 if [ -d "$root" ] && [ ! -x "$root" ]; then fail 11 "$root: Permission denied"; fi
 if [ -d "$dir" ] && [ ! -x "$dir" ]; then fail 11 "$dir: Permission denied"; fi
-file state "$dir/state.json"
-if [ "$what" = all ]; then
+if [ "$what" = state ]; then
+    file state "$dir/state.json"
+else
     file lock "$lock"
     part now present
     date +%s

@@ -18,17 +18,23 @@ use webpods::remote::{Host, Options};
 use super::sshd::Sshd;
 
 /// An engine that answers by the book of `answer`: request line and body → status and body.
-struct Fake {
-    socket: std::path::PathBuf,
+pub(super) struct Fake {
+    pub(super) socket: std::path::PathBuf,
     heard: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<usize>>,
 }
 
-type Answer = fn(&str, &str) -> (u16, String);
+pub(super) type Answer = fn(&str, &str) -> (u16, String);
 
 impl Fake {
-    fn start(folder: &Path, answer: Answer) -> Self {
+    pub(super) fn start(folder: &Path, answer: Answer) -> Self {
+        Self::start_after(folder, "", answer)
+    }
+
+    /// One that says nothing about itself before it has heard a request that contains `first`.
+    pub(super) fn start_after(folder: &Path, first: &'static str, answer: Answer) -> Self {
         let socket = folder.join("engine.sock");
+        let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket).unwrap();
         let heard = Arc::new(Mutex::new(Vec::new()));
         let connections = Arc::new(Mutex::new(0));
@@ -36,7 +42,7 @@ impl Fake {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 *count.lock().unwrap() += 1;
-                tokio::spawn(serve(stream, Arc::clone(&log), answer));
+                tokio::spawn(serve(stream, Arc::clone(&log), first, answer));
             }
         });
         Self {
@@ -46,7 +52,7 @@ impl Fake {
         }
     }
 
-    fn heard(&self) -> Vec<String> {
+    pub(super) fn heard(&self) -> Vec<String> {
         self.heard.lock().unwrap().clone()
     }
 
@@ -55,7 +61,12 @@ impl Fake {
     }
 }
 
-async fn serve(stream: UnixStream, heard: Arc<Mutex<Vec<String>>>, answer: Answer) -> Option<()> {
+async fn serve(
+    stream: UnixStream,
+    heard: Arc<Mutex<Vec<String>>>,
+    first: &'static str,
+    answer: Answer,
+) -> Option<()> {
     let mut stream = BufReader::new(stream);
     loop {
         let (mut request, mut length) = (String::new(), 0);
@@ -81,6 +92,10 @@ async fn serve(stream: UnixStream, heard: Arc<Mutex<Vec<String>>>, answer: Answe
         let body = String::from_utf8(body).ok()?;
         let (status, said) = answer(&request, &body);
         heard.lock().unwrap().push(request.clone());
+        let spoken_to = || heard.lock().unwrap().iter().any(|it| it.contains(first));
+        while request.ends_with("/version") && !spoken_to() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let status_line = if status == 101 {
             "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_owned()
         } else {
@@ -117,7 +132,7 @@ fn frame(stream: u8, text: &str) -> String {
 }
 
 /// Docker 26's answers to what is asked first.
-fn modern(request: &str, _: &str) -> (u16, String) {
+pub(super) fn modern(request: &str, _: &str) -> (u16, String) {
     let said = match request.split_once(' ').unwrap().1 {
         "/version" => {
             r#"{"Version":"26.1.5","ApiVersion":"1.45","MinAPIVersion":"1.24","Os":"linux","Arch":"amd64"}"#
@@ -155,7 +170,7 @@ fn known(request: &str) -> (u16, String) {
     (status, said)
 }
 
-fn host(local: bool) -> model::Host {
+pub(super) fn host(local: bool) -> model::Host {
     model::Host {
         name: "web-1".parse().unwrap(),
         addr: "127.0.0.1".to_owned(),

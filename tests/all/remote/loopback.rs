@@ -34,6 +34,25 @@ async fn scripts_get_their_arguments_and_give_their_output() {
 }
 
 #[tokio::test]
+async fn lines_are_input_however_many_they_are() {
+    let sshd = Sshd::start("");
+    let host = sshd.session();
+    let hostile = "$(id)\n it's \\ %s\n\n-n\nno newline at the end";
+    let many = "0123456789abcdef\n".repeat(20_000);
+    for lines in ["", "one\n", hostile, &many] {
+        // The arguments stay the script's, and so does its status.
+        let script = "printf '%s|' \"$#\" \"$1\"; cat; exit 3\n# the end";
+        let output = host.sh_with_lines(script, &["a b"], lines).await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text == format!("1|a b|{lines}"), "{} bytes", lines.len());
+        assert_eq!(output.status, 3);
+    }
+    let lines = "x\n".repeat(10_000);
+    let unread = host.sh_with_lines("exit 4", &[], &lines).await.unwrap();
+    assert_eq!((unread.status, &unread.stderr[..]), (4, &b""[..]));
+}
+
+#[tokio::test]
 async fn what_start_up_files_print_is_not_output() {
     let sshd = Sshd::start("");
     // bash reads it for every command that sshd runs; other shells have files of their own.

@@ -1,5 +1,6 @@
 //! Sessions with hosts: a fake `ssh` that fails in every known way, and a real sshd on loopback.
 
+mod acquaintance;
 mod engine;
 mod fake;
 mod loopback;
