@@ -137,3 +137,48 @@ fn each_host_gets_the_image_that_is_made_for_it() {
     webpods.ok(["up", "-d"]);
     assert_eq!(runs(&project, second).1, "arm64");
 }
+
+#[test]
+fn a_host_is_taken_for_what_it_is_and_not_for_what_it_was() {
+    let project = Project::compose("became", WEB);
+    let runtime = tempfile::tempdir().unwrap();
+    let folder = runtime.path().to_str().unwrap();
+    let webpods = project.webpods().env("XDG_RUNTIME_DIR", folder);
+    webpods.ok(["up", "-d"]);
+    let image = format!("{}-web", project.name);
+    let only_here = format!("image: {image}\n    pull_policy: never");
+    // What the next command knows of the hosts before it has asked them.
+    let mistake = |was: &str, instead: &str| {
+        let notes = std::fs::read_dir(runtime.path().join("webpods")).unwrap();
+        let notes = notes.map(|it| it.unwrap().path());
+        let notes: Vec<_> = notes
+            .filter(|it| it.extension().is_some_and(|it| it == "json"))
+            .collect();
+        assert_eq!(notes.len(), project.lab.nodes.len());
+        for path in notes {
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(text.contains(was), "{text}");
+            std::fs::write(&path, text.replace(was, instead)).unwrap();
+        }
+    };
+    for verb in [
+        &["diff"][..],
+        &["push"],
+        &["up", "-d"],
+        &["ps"],
+        &["status"],
+    ] {
+        mistake("linux/amd64", "linux/arm64");
+        let run = webpods.run(verb).expect(0);
+        assert!(!run.stderr.contains("arm64"), "{run}");
+    }
+    mistake("\"api\":\"1.", "\"api\":\"9.");
+    let again = webpods.run(["up", "-d"]).expect(0);
+    assert!(again.stderr.contains("nothing to do"), "{again}");
+
+    // There is no such image for another platform, and none is needed.
+    project.compose_file(&WEB.replace("build: {context: app}", &only_here));
+    mistake("linux/amd64", "linux/arm64");
+    webpods.ok(["push"]);
+    project.answers();
+}
