@@ -5,6 +5,7 @@
 //! same inputs give the same plan. `check` verifies plans independently of the code that makes
 //! them.
 
+mod allocate;
 mod batches;
 pub mod check;
 mod converge;
@@ -38,6 +39,7 @@ mod rollback;
 mod rollout;
 mod routes;
 mod shares;
+mod spread;
 mod stages;
 mod summary;
 mod template;

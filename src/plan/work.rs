@@ -3,23 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::allocate::WantedReplica;
 use super::current::{Current, Standing};
 use super::diff::{self, Coming, Desired, Slot};
 use super::fleet::{Fleet, Member};
 use super::goal::{Goal, Wanted};
 use super::inputs::Inputs;
 use super::mounts::Files;
-use super::place::{Cap, CapReason};
-use super::ports::PortBook;
 use super::rollout::{self, StopFirst};
 use super::shares::{self, Borrowed};
 use super::template::{Configured, Identity, Setting, configure};
-use super::volumes::{self, Stay, Volume};
-use super::{Batch, Reason, eligible, engines, names, replicas, template};
+use super::volumes::{self, Volume};
+use super::{Batch, Reason, engines, names, spread, template};
 use crate::error::{Error, Result};
-use crate::model::{
-    Digest, HostName, Image, PortPublication, ReleaseId, Service, ServiceName, StackKey, Template,
-};
+use crate::model::{Digest, HostName, Image, ReleaseId, Service, ServiceName, StackKey, Template};
 
 /// One service's decisions.
 pub(super) struct Work<'w> {
@@ -49,15 +46,9 @@ pub(super) struct Work<'w> {
     pub grace_of_old: Duration,
     /// The service in the release that serves.
     recorded: Option<&'w Service>,
-    release: ReleaseId,
-    key: &'w StackKey,
-}
-
-/// A wanted replica: its container's name and host ports.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct WantedReplica {
-    pub container: String,
-    pub ports: BTreeMap<u16, u16>,
+    /// The release this plan makes, if it makes one.
+    pub release: ReleaseId,
+    pub key: &'w StackKey,
 }
 
 /// What all services of a plan have in common.
@@ -112,7 +103,7 @@ impl<'w> Work<'w> {
                     .map(|(own, (host, _))| (own, host))
                     .collect()
             }
-            None => placed(frame, wanted, &volumes)?,
+            None => spread::placed(frame, wanted, &volumes)?,
         };
         let borrowed = shares::borrowed(service, &numbers, &partners, decided)?;
         let mut configured = BTreeMap::new();
@@ -177,64 +168,6 @@ impl<'w> Work<'w> {
 
     pub fn image(&self) -> Option<&'w Image> {
         self.wanted.image.known()
-    }
-
-    /// Names the containers and gives them host ports (spec §10).
-    ///
-    /// # Errors
-    /// A block of ports is exhausted.
-    pub fn allocate(&mut self, book: &mut PortBook<'_>) -> Result<()> {
-        let service = &self.wanted.service;
-        let proxied: BTreeSet<u16> = service.ingress.iter().map(|one| one.port).collect();
-        for slot in &self.slots {
-            let standing = match (&slot.kept, &slot.new) {
-                (Some(kept), _) => kept,
-                (None, Some(Coming::Adopted(adopted))) => adopted,
-                (None, Some(Coming::Fresh)) => {
-                    let replica = WantedReplica {
-                        container: self.fresh_name(slot.number),
-                        ports: fresh_ports(service, slot, &self.batches, &proxied, book)?,
-                    };
-                    self.replicas.insert(slot.number, replica);
-                    continue;
-                }
-                (None, None) => continue,
-            };
-            let replica = WantedReplica {
-                container: standing.name.clone(),
-                ports: if is_on_host_network(service) {
-                    own_ports(&proxied)
-                } else {
-                    let ports = standing.ports.iter();
-                    let ports = ports.filter(|(port, _)| proxied.contains(port));
-                    ports.map(|(port, host)| (*port, *host)).collect()
-                },
-            };
-            self.replicas.insert(slot.number, replica);
-        }
-        Ok(())
-    }
-
-    fn fresh_name(&self, number: u32) -> String {
-        let service = &self.wanted.service;
-        service
-            .container_name
-            .clone()
-            .unwrap_or_else(|| names::container(self.key, &service.name, number, self.release))
-    }
-
-    /// The container that a replica has in the end, the release that made it, and whether it comes
-    /// in this plan.
-    pub fn container_of(&self, number: u32) -> Option<(String, ReleaseId, bool)> {
-        let host = self.numbers.get(&number)?;
-        let mut slots = self.slots.iter();
-        let slot = slots.find(|slot| slot.number == number && slot.host == *host)?;
-        match (&slot.kept, &slot.new) {
-            (Some(kept), _) => Some((kept.name.clone(), kept.release, false)),
-            (None, Some(Coming::Adopted(one))) => Some((one.name.clone(), one.release, true)),
-            (None, Some(Coming::Fresh)) => Some((self.fresh_name(number), self.release, true)),
-            (None, None) => None,
-        }
     }
 
     /// The replica that comes in this slot.
@@ -341,136 +274,9 @@ fn check_name(service: &Service) -> Result<()> {
     Ok(())
 }
 
-/// Hosts and numbers of the replicas.
-fn placed(
-    frame: &Frame<'_>,
-    wanted: &Wanted,
-    volumes: &[Volume],
-) -> Result<BTreeMap<u32, HostName>> {
-    let (inputs, fleet, current) = (frame.inputs, frame.fleet, frame.current);
-    let service = &wanted.service;
-    let counts_now = current.counts(&service.name, fleet);
-    let existing = current.numbers(&service.name, fleet);
-    let recorded = wanted
-        .placed
-        .as_ref()
-        .filter(|placed| placed.keys().all(|host| fleet.get(host).is_some()));
-    if let Some(placed) = recorded {
-        return Ok(replicas::number(placed, &existing, fleet.names()));
-    }
-    let followers = followers(frame.goal, &service.name);
-    let mut eligible = eligible::eligible(inputs.context, fleet, service)?;
-    let mut all = volumes.to_vec();
-    for follower in followers {
-        eligible = eligible::also(eligible, service, follower)?;
-        all.extend(volumes::of_service(
-            frame.key,
-            follower,
-            &frame.goal.volumes,
-        )?);
-    }
-    let volumes = all.as_slice();
-    if service.mode.is_global() {
-        let counts: BTreeMap<HostName, u32> = eligible
-            .iter()
-            .map(|member| (member.name().clone(), 1))
-            .collect();
-        return Ok(replicas::number(&counts, &existing, fleet.names()));
-    }
-    let left_out: Vec<HostName> = current
-        .recorded(&service.name)
-        .into_iter()
-        .flat_map(|recorded| &recorded.replicas)
-        .map(|replica| replica.host.clone())
-        .filter(|host| fleet.left_out.contains(&host))
-        .collect();
-    let counts = volumes::place_with_volumes(
-        inputs.policy,
-        &Stay {
-            fleet,
-            service,
-            volumes,
-            eligible: &eligible,
-            cap: cap(service),
-            current: &counts_now,
-            left_out: &left_out,
-            move_volumes: inputs.options.move_volumes,
-        },
-    )?;
-    Ok(replicas::number(&counts, &existing, fleet.names()))
-}
-
 /// Whether nobody needs the job: all that wait for its end say `required: false`.
 fn is_optional(goal: &Goal, job: &Service) -> bool {
     let services = goal.services.iter();
     let mut waiting = services.filter_map(|wanted| wanted.service.depends_on.get(&job.name));
     !job.mode.is_job() && waiting.all(|how| !how.required)
-}
-
-/// Services that will run beside this one's containers, directly or beside each other.
-fn followers<'g>(goal: &'g Goal, name: &ServiceName) -> Vec<&'g Service> {
-    let mut found: Vec<&Service> = Vec::new();
-    let mut names = vec![name.clone()];
-    while let Some(name) = names.pop() {
-        for wanted in &goal.services {
-            let service = &wanted.service;
-            let first = service.shares().into_iter().next();
-            let follows = first.is_some_and(|share| share.of == name);
-            if follows && !found.iter().any(|one| one.name == service.name) {
-                names.push(service.name.clone());
-                found.push(service);
-            }
-        }
-    }
-    found
-}
-
-fn cap(service: &Service) -> Option<Cap> {
-    let proxied = service.ingress.first().map(|ingress| ingress.port);
-    let fixed = service.ports.iter().find_map(PortPublication::fixed);
-    if let Some(port) = fixed.or(proxied.filter(|_| is_on_host_network(service))) {
-        return Some(Cap {
-            most: 1,
-            because: CapReason::HostPort(port),
-        });
-    }
-    service.placement.max_per_host.map(|most| Cap {
-        most,
-        because: CapReason::MaxPerHost,
-    })
-}
-
-fn is_on_host_network(service: &Service) -> bool {
-    service.network_mode.as_deref() == Some("host")
-}
-
-/// On the host's own network the program's ports are the host's ports.
-fn own_ports(proxied: &BTreeSet<u16>) -> BTreeMap<u16, u16> {
-    proxied.iter().map(|port| (*port, *port)).collect()
-}
-
-fn fresh_ports(
-    service: &Service,
-    slot: &Slot,
-    batches: &[Batch],
-    proxied: &BTreeSet<u16>,
-    book: &mut PortBook<'_>,
-) -> Result<BTreeMap<u16, u16>> {
-    if is_on_host_network(service) {
-        return Ok(own_ports(proxied));
-    }
-    let start_first = batches
-        .iter()
-        .any(|batch| batch.start_first && batch.replicas.contains(&slot.number));
-    let mut ports = BTreeMap::new();
-    for port in proxied {
-        let reuse = slot
-            .old
-            .as_ref()
-            .filter(|_| !start_first)
-            .and_then(|old| old.ports.get(port).copied());
-        let host_port = book.allocate(&service.name, &slot.host, slot.number, *port, reuse)?;
-        ports.insert(*port, host_port);
-    }
-    Ok(ports)
 }
