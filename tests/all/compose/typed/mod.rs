@@ -1,5 +1,8 @@
 //! The typed project: what reaches the planner, the builder and the Engine API.
 
+mod build;
+mod extensions;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -7,7 +10,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use webpods::compose::{self, Loaded, Options};
 use webpods::error::Result;
-use webpods::model::{Condition, MountKind, NamedContext, SecretSource, Service, ServiceName, Tls};
+use webpods::model::{Condition, MountKind, Service, ServiceName};
 
 pub(super) fn load_in(folder: &Path, text: &str) -> Result<Loaded> {
     fs::write(folder.join("compose.yml"), text).unwrap();
@@ -186,203 +189,6 @@ fn external_resources_keep_their_names() {
         volumes["third"].body,
         json!({"Driver": "local", "DriverOpts": {"o": "x"}, "Labels": {"a": "b"}})
     );
-}
-
-#[test]
-fn every_build_key_reaches_the_builder() {
-    let folder = tempfile::tempdir().unwrap();
-    let text = "services:
-  base: {build: base}
-  web:
-    build:
-      context: .
-      additional_contexts: {res: ./res, img: 'docker-image://alpine', svc: 'service:base', git: 'https://example.com/x.git'}
-      cache_from: ['a:b', 'type=local,src=x']
-      cache_to: [type=inline]
-      entitlements: [security.insecure]
-      extra_hosts: {x: ['1.2.3.4', '::1']}
-      isolation: default
-      labels: [a=b]
-      network: host
-      no_cache: true
-      platforms: [linux/amd64, linux/arm64]
-      privileged: true
-      pull: true
-      secrets: [TOKEN_FILE, {source: token, target: npm}, {source: unset, mode: 0400}]
-      shm_size: 64m
-      ssh: [default, k=./key]
-      tags: ['a:1']
-      ulimits: {nproc: 5, nofile: {soft: 1, hard: 2}}
-secrets:
-  TOKEN_FILE: {file: ./s.txt}
-  token: {environment: TOKEN}
-  unset: {environment: UNSET}
-";
-    let loaded = load_in(folder.path(), text).unwrap();
-    let build = loaded.project.services["web"].build.clone().unwrap();
-    let path = |name: &str| folder.path().canonicalize().unwrap().join(name);
-    assert_eq!(
-        build.contexts.into_iter().collect::<Vec<_>>(),
-        [
-            (
-                "git".to_owned(),
-                NamedContext::Fetched("https://example.com/x.git".to_owned())
-            ),
-            (
-                "img".to_owned(),
-                NamedContext::Fetched("docker-image://alpine".to_owned())
-            ),
-            ("res".to_owned(), NamedContext::Folder(path("res"))),
-            (
-                "svc".to_owned(),
-                NamedContext::Service("base".parse().unwrap())
-            ),
-        ]
-    );
-    let secrets: Vec<_> = build.secrets.iter().map(|s| (&*s.id, &s.source)).collect();
-    let value = Some("s3cret".to_owned().into());
-    assert_eq!(
-        secrets,
-        [
-            ("TOKEN_FILE", &SecretSource::File(path("s.txt"))),
-            ("npm", &SecretSource::Variable("TOKEN".to_owned(), value)),
-            ("unset", &SecretSource::Variable("UNSET".to_owned(), None)),
-        ]
-    );
-    assert_eq!(
-        build.ssh,
-        ["default".to_owned(), format!("k={}", path("key").display())]
-    );
-    assert_eq!(build.cache_from, ["a:b", "type=local,src=x"]);
-    assert_eq!(build.cache_to, ["type=inline"]);
-    assert_eq!(build.entitlements, ["security.insecure"]);
-    assert_eq!(build.extra_hosts, ["x:1.2.3.4", "x:::1"]);
-    assert_eq!(build.isolation.as_deref(), Some("default"));
-    assert_eq!(build.labels["a"], "b");
-    assert_eq!(build.network.as_deref(), Some("host"));
-    assert_eq!(build.platforms, ["linux/amd64", "linux/arm64"]);
-    assert!(build.no_cache && build.privileged && build.pull);
-    assert_eq!(build.shm_size, Some(64 << 20));
-    assert_eq!(build.tags, ["a:1"]);
-    let limits: Vec<_> = build.ulimits.values().map(|u| (u.soft, u.hard)).collect();
-    assert_eq!(limits, [(1, 2), (5, 5)]);
-    let warnings = loaded.project.warnings.join("\n");
-    assert!(
-        warnings.contains("secrets[2].mode: not carried out"),
-        "{warnings}"
-    );
-    assert!(!format!("{:?}", loaded.project).contains("s3cret"));
-
-    let external = text.replace("{environment: TOKEN}", "{external: true}");
-    let error = load_in(folder.path(), &external).unwrap_err().to_string();
-    assert!(error.contains("`token` has neither"), "{error}");
-}
-
-#[test]
-fn builds_have_absolute_paths() {
-    let folder = tempfile::tempdir().unwrap();
-    let loaded = load_in(
-        folder.path(),
-        "services:\n  web:\n    build: {context: src, args: {A: 1, TOKEN: , NONE: }, target: t, extra_hosts: [\"h=1.1.1.1\"]}\n  remote: {build: \"https://github.com/a/b.git\"}\n",
-    )
-    .unwrap();
-    let build = loaded.project.services["web"].build.clone().unwrap();
-    assert_eq!(
-        build.context,
-        folder.path().join("src").display().to_string()
-    );
-    assert_eq!(build.dockerfile.as_deref(), Some("Dockerfile"));
-    assert_eq!(build.args["A"].as_deref(), Some("1"));
-    assert_eq!(build.args["TOKEN"].as_deref(), Some("s3cret"));
-    assert!(!build.args.contains_key("NONE"));
-    assert_eq!(build.extra_hosts, ["h:1.1.1.1"]);
-    let remote = loaded.project.services["remote"].build.clone().unwrap();
-    assert_eq!(remote.context, "https://github.com/a/b.git");
-}
-
-#[test]
-fn extensions_are_read_strictly() {
-    let web = service(
-        "x-placement: {hosts: [s1, s2], strategy: pack, max_per_host: 2, min_hosts: 1}\n\
-         x-ingress:\n  - {host: a.example.com, port: 80, health_path: /z, tls: internal}\n  - {host: \"*.b.example\", port: \"81\"}\n\
-         x-rollout: {strategy: canary}",
-    );
-    assert_eq!(web.placement.hosts.as_deref().unwrap(), ["s1", "s2"]);
-    assert_eq!(
-        (web.placement.strategy.as_str(), web.placement.max_per_host),
-        ("pack", Some(2))
-    );
-    assert_eq!(web.ingress.len(), 2);
-    assert_eq!(
-        (web.ingress[0].tls, web.ingress[0].port),
-        (Some(Tls::Internal), 80)
-    );
-    assert_eq!(web.ingress[1].health_path, None);
-    assert_eq!(web.rollout, "canary");
-    let plain = service("tty: true");
-    assert_eq!(
-        (plain.rollout.as_str(), plain.placement.strategy.as_str()),
-        ("rolling", "spread")
-    );
-
-    for (keys, part) in [
-        (
-            "x-placement: {host: [a]}",
-            "unknown key `host`; did you mean `hosts`?",
-        ),
-        ("x-placement: {max_per_host: 0}", "a whole number from 1"),
-        (
-            "x-placement: {strategy: ../../etc/passwd}",
-            "is not a script's name",
-        ),
-        ("x-placement: [a]", "must be a mapping, not a list"),
-        ("x-ingress: {host: a.b}", "`port` is missing"),
-        ("x-ingress: {host: \"a b\", port: 1}", "is not a domain"),
-        ("x-ingress: {host: a.b, port: 70000}", "must be a port"),
-        (
-            "x-ingress: {host: a.b, port: 80, health_path: z}",
-            "must start with `/`",
-        ),
-        (
-            "x-ingress: {host: a.b, port: 80, tls: intenral}",
-            "did you mean `internal`?",
-        ),
-        ("x-rollout: {stratgy: x}", "did you mean `strategy`?"),
-        ("x-artifacts: {sorce: host}", "did you mean `source`?"),
-        ("x-artifacts: {source: hots}", "did you mean `host`?"),
-        (
-            "x-artifacts: {source: registry}",
-            "x-artifacts.source: must be `host` or `client`",
-        ),
-        ("x-artifacts: host", "must be a mapping"),
-    ] {
-        let error = refused(keys);
-        assert!(error.contains(part), "{keys}: {error}");
-        assert!(error.contains("compose.yml:4:"), "{keys}: {error}");
-    }
-}
-
-#[test]
-fn nothing_is_ignored_silently() {
-    let loaded = load(
-        "services:\n  web:\n    image: a\n    command: \"a && b\"\n    links: [db]\n    \
-         pull_policy: daily\n    deploy: {mode: global, placement: {constraints: [a]}, update_config: {failure_action: pause, delay: 1s}}\n    \
-         networks: {default: {}}\n    build: {context: ., sbom: true}\n  db: {image: d}\n",
-    );
-    for part in [
-        "web.command: no shell",
-        "web.pull_policy",
-        "web.deploy.placement",
-        "web.deploy.update_config.failure_action",
-        "web.build.sbom",
-    ] {
-        let said = loaded
-            .project
-            .warnings
-            .iter()
-            .any(|line| line.contains(part));
-        assert!(said, "{part}: {:?}", loaded.project.warnings);
-    }
 }
 
 #[test]
