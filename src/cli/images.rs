@@ -90,13 +90,21 @@ fn on_hosts(app: &App, hosts: &[HostImages]) -> Result<()> {
             ]);
         }
         let cache = &host.cache;
-        let recent = match cache.recent {
-            0 => String::new(),
-            recent => format!(", {} that came within the hour", bytes(recent)),
-        };
+        let more = [
+            (cache.recent, "that came within the hour"),
+            (
+                cache.parts,
+                "more of transfers that are under way or broke off",
+            ),
+        ];
+        let more = more.into_iter().filter(|(size, _)| *size > 0);
+        let more: Vec<String> = more
+            .map(|(size, what)| format!(", {} {what}", bytes(size)))
+            .collect();
+        let more = more.concat();
         app.report.line(&format!(
             "{}: cache {}: {} of this project alone, {} shared with others, {} of others, {} that \
-             nobody needs{recent}",
+             nobody needs{more}",
             host.host,
             bytes(cache.total),
             bytes(cache.own),

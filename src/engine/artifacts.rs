@@ -9,6 +9,7 @@ use crate::error::{Error, Result, near_miss};
 use crate::image;
 use crate::model::{Build, Digest, HostName, Image, ImageState, Project, ServiceName};
 
+use super::registry::Way;
 use super::rollout::RolloutOptions;
 use super::{Authority, Engine};
 
@@ -150,6 +151,7 @@ impl Engine {
             [one] => std::slice::from_ref(one),
             _ => &wanted,
         };
+        let asked = &self.sent_from_here(project, asked)?;
         let platforms = self.platforms().await?;
         let platform = match platforms.as_slice() {
             [(platform, _)] => Some(platform.as_str()),
@@ -174,6 +176,23 @@ impl Engine {
             states.insert(name, ImageState::Known(image));
         }
         self.realise(states, options).await
+    }
+}
+
+impl Engine {
+    /// Those of the services whose images an archive can bring: not what hosts pull.
+    fn sent_from_here(&self, project: &Project, asked: &[ServiceName]) -> Result<Vec<ServiceName>> {
+        let ways = self.ways(project, asked)?;
+        let pulled = |name: &ServiceName| matches!(ways.get(name), Some(Way::Pulled(_)));
+        let sent: Vec<ServiceName> = asked.iter().filter(|name| !pulled(name)).cloned().collect();
+        match (sent.is_empty(), asked) {
+            (false, _) | (_, []) => Ok(sent),
+            (true, [first, ..]) => Err(Error::user(format!(
+                "hosts pull the image of service `{first}` themselves, so `--from` has nothing to \
+                 send for it"
+            ))
+            .hint("`x-artifacts: {source: client}` has images sent from here")),
+        }
     }
 }
 

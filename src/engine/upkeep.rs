@@ -19,7 +19,7 @@ use super::{Authority, Engine};
 pub struct Freed {
     /// The host.
     pub host: HostName,
-    /// Bytes of blobs in the cache.
+    /// Bytes of blobs in the cache, and of transfers to it that broke off long ago.
     pub bytes: u64,
     /// Blobs removed.
     pub blobs: usize,

@@ -203,11 +203,13 @@ async fn fetch_one(node: &Node, cache_dir: &str, blob: &Blob, store: &Store) -> 
     if writer.finish_as(&blob.digest)? {
         return Ok(());
     }
+    load::damaged(&node.host, cache_dir, &[blob.digest.hex()]).await?;
     Err(Error::user(format!(
-        "blob `{}` in the cache of host `{}` is damaged",
+        "blob `{}` in the cache of host `{}` was damaged and is removed",
         blob.digest,
         node.name()
-    )))
+    ))
+    .hint("run the command again: what another host or an engine has is taken from there"))
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ pub struct Inventory {
     pub refs: BTreeMap<StackKey, BTreeMap<ReleaseId, BTreeSet<Digest>>>,
     /// What came too recently to be pruned.
     pub leased: BTreeSet<Digest>,
+    /// Bytes of blobs that are not complete.
+    pub parts: u64,
     /// What people call the images that came, by their manifests.
     pub names: BTreeMap<Digest, String>,
     /// Manifest digests of the images in its engine under their host tag.
@@ -39,6 +41,9 @@ pub struct Shares {
     pub recent: u64,
     /// Nobody needs them: `prune` frees them.
     pub unused: u64,
+    /// No blobs yet: what transfers are writing, or left when they broke off. Another `push` goes on
+    /// with it; `prune` frees it after a day.
+    pub parts: u64,
 }
 
 impl Inventory {
@@ -54,7 +59,10 @@ impl Inventory {
                 .collect()
         };
         let (ours, theirs) = (needed(true), needed(false));
-        let mut shares = Shares::default();
+        let mut shares = Shares {
+            parts: self.parts,
+            ..Shares::default()
+        };
         for (digest, size) in &self.blobs {
             shares.total += size;
             *match (ours.contains(digest), theirs.contains(digest)) {
@@ -134,6 +142,7 @@ fn read(lines: &str) -> Inventory {
                     inventory.blobs.insert(digest, size);
                 }
             }
+            ["part", size] => inventory.parts += size.parse::<u64>().unwrap_or_default(),
             ["leased", hex] => inventory.leased.extend(digest(hex)),
             ["image", hex, name] => {
                 // A name is an image's, or is not shown.
@@ -193,6 +202,9 @@ mod tests {
             format!("ref prod blog .r7.123 {left}"),
             "blob nonsense 7".to_owned(),
             format!("leased {new}"),
+            "part 5".to_owned(),
+            "part 7".to_owned(),
+            "part x".to_owned(),
             format!("blob {new} 50000"),
             format!("image {new} r.io/app:1"),
             format!("image {left} not \u{1b}[31m one"),
@@ -210,6 +222,7 @@ mod tests {
                 others: 3,
                 recent: 50000,
                 unused: 4000,
+                parts: 12,
             }
         );
         let base: Digest = format!("sha256:{base}").parse().unwrap();

@@ -190,7 +190,7 @@ async fn from_cache(
 }
 
 /// Removes the damaged among these blobs from a cache. False: there are none.
-async fn damaged(host: &Host, cache_dir: &str, blobs: &[&str]) -> Result<bool> {
+pub(super) async fn damaged(host: &Host, cache_dir: &str, blobs: &[&str]) -> Result<bool> {
     let arguments = [&[cache_dir], blobs].concat();
     let output = host
         .sh(CHECK, &arguments)
@@ -207,7 +207,7 @@ fn explained(error: Error, said: &[u8]) -> Error {
             .hint(
                 "the engine's classic store takes at most 125 layers: join lines of the Dockerfile",
             )
-            .hint("or let the host use the containerd image store, which takes more")
+            .hint("or let the host use the containerd image store, which takes some 400")
     } else if said.contains("no space left on device") {
         error.hint("free disk space on the host; `webpods prune` removes what no release needs")
     } else {

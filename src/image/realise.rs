@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use super::build::{Docker, Order};
 use super::records::Key;
 use super::works::{Work, image_of, waves, works};
-use super::{Store, load, local, survey};
+use super::{Store, load, local, registry, survey};
 use crate::docker::{Engine, Found};
 use crate::error::{Error, Result};
 use crate::event::{Event, Events};
@@ -170,12 +170,12 @@ impl Store {
         let platform = work.service.platform.as_deref();
         let reference = work.reference.as_str();
         let failed = |cause: String| {
-            Error::user(format!(
+            let error = Error::user(format!(
                 "image `{reference}` of service `{service}` cannot be pulled"
             ))
-            .cause(cause)
-            .hint("check its name and tag, and `docker login` if it is private")
-            .hint(format!(
+            .cause(cause.as_str());
+            let advised = registry::advice(error, reference, &cause);
+            advised.hint(format!(
                 "if it is your own: add `build` to service `{service}`"
             ))
         };

@@ -185,7 +185,7 @@ fn why_not(desired: &Desired<'_>, number: u32, host: &HostName, one: &Standing) 
     let image_differs = image.is_none() || image != one.image.as_ref();
     let config_differs = config != one.config.as_ref();
     match (image_differs, config_differs) {
-        (true, _) if image.is_none() => return Some("its image will change".to_owned()),
+        (true, _) if image.is_none() => return Some("its image may change".to_owned()),
         (true, true) => return Some("image and configuration changed".to_owned()),
         (true, false) => return Some("image changed".to_owned()),
         (false, true) => return Some("configuration changed".to_owned()),

@@ -1,7 +1,7 @@
 //! A plan as text (spec §14.1): per service the images, what is built and shipped, what happens to
 //! each replica and why; then routes and warnings; or why there is nothing to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::bytes;
@@ -100,7 +100,7 @@ fn change_of(plan: &Plan, service: &ServicePlan) -> ReplicaAction {
 
 fn image_line(plan: &Plan, service: &ServicePlan) -> String {
     let desired = match (&service.desired, service.pending) {
-        (_, true) => "not built yet".to_owned(),
+        (_, true) => format!("not {} yet", Missing::of(service).done()),
         (Some(digest), false) => digest.short().to_owned(),
         (None, false) => String::new(),
     };
@@ -141,15 +141,43 @@ fn other_platforms(plan: &Plan, service: &ServicePlan) -> String {
     others.concat()
 }
 
+/// What an image that is not known yet waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Missing {
+    Build,
+    Pull,
+    Push,
+}
+
+impl Missing {
+    fn of(service: &ServicePlan) -> Self {
+        let first = |what: &str| {
+            let mut reasons = service.reasons.iter();
+            reasons.any(|reason| reason.starts_with(what))
+        };
+        match () {
+            () if first("pull:") => Self::Pull,
+            () if first("push:") => Self::Push,
+            () => Self::Build,
+        }
+    }
+
+    fn done(self) -> &'static str {
+        match self {
+            Self::Build => "built",
+            Self::Pull => "pulled",
+            Self::Push => "pushed",
+        }
+    }
+}
+
 fn build_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) -> &'static str {
-    let first = |what: &str| {
-        let mut reasons = service.reasons.iter();
-        reasons.any(|reason| reason.starts_with(what))
-    };
     match (service.pending, plan.action) {
-        (true, _) if first("pull:") => "no, the image is pulled, and then this plan is exact",
-        (true, _) if first("push:") => "no, the image is pushed, and then this plan is exact",
-        (true, _) => "yes, and then this plan is exact",
+        (true, _) => match Missing::of(service) {
+            Missing::Pull => "no, the image is pulled, and then this plan is exact",
+            Missing::Push => "no, the image is pushed, and then this plan is exact",
+            Missing::Build => "yes, and then this plan is exact",
+        },
         (false, Action::Up) if registry(plan, name).is_some() => "no, hosts pull the image",
         (false, Action::Up) => "no, the image is here",
         (false, Action::Rollback | Action::Down) => "no",
@@ -158,8 +186,11 @@ fn build_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) -> &'stati
 
 fn ship_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) -> String {
     if service.pending {
-        let pushed = service.reasons.iter().any(|one| one.starts_with("push:"));
-        let after = if pushed { "push" } else { "build" };
+        let after = match Missing::of(service) {
+            Missing::Build => "build",
+            Missing::Pull => "pull",
+            Missing::Push => "push",
+        };
         return format!("known after the {after}");
     }
     let shipments = || {
@@ -368,7 +399,13 @@ fn summary(plan: &Plan) -> String {
         parts.push(format!("{} between hosts", bytes(passed)));
     }
     if plan.is_pending() {
-        parts.push("a forecast until the images are built".to_owned());
+        let pending = plan.services.values().filter(|service| service.pending);
+        let missing: BTreeSet<Missing> = pending.map(Missing::of).collect();
+        let done: Vec<&str> = missing.into_iter().map(Missing::done).collect();
+        parts.push(format!(
+            "a forecast until the images are {}",
+            done.join(" and ")
+        ));
     }
     let name = match plan.action {
         Action::Down => "down".to_owned(),

@@ -140,6 +140,28 @@ fn nothing_to_do_says_why() {
 }
 
 #[test]
+fn what_is_pulled_is_not_said_to_be_built() {
+    let waiting = |reason: &str| {
+        service(json!({
+            "pending": true, "placement_after": { "web-1": 1 }, "reasons": [reason],
+            "replicas": [],
+        }))
+    };
+    let plan = plan(json!({
+        "previous": null, "release": "r1",
+        "services": {
+            "db": waiting("pull: `pull_policy: always`"), "web": waiting("never built"),
+        },
+    }));
+    let shown = text(&plan, Paint::new(false));
+    let db = shown.split("~ web").next().unwrap();
+    assert!(db.contains("not pulled yet (new)"), "{shown}");
+    assert!(db.contains("known after the pull"), "{shown}");
+    let end = "a forecast until the images are built and pulled\n";
+    assert!(shown.ends_with(end), "{shown}");
+}
+
+#[test]
 fn a_plan_before_the_build_is_a_forecast() {
     let plan = plan(json!({
         "previous": null, "release": "r1",

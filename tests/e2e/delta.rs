@@ -153,6 +153,28 @@ fn a_new_host_gets_its_images_from_another_one_when_the_client_has_none() {
     let hosts = project.containers("{{.Names}}");
     assert_eq!(hosts.len(), 2, "{hosts:?}");
     project.answers();
+
+    // A copy that is damaged goes no further; another host's is found the next time.
+    let label = "{{.Label \"webpods.image\"}}";
+    let digest = project.lab.nodes[0]
+        .containers(&project.name, label)
+        .remove(0);
+    let config = format!(
+        "{CACHE}/blobs/sha256/$(grep -o '\"config\":{{[^}}]*}}' {CACHE}/blobs/sha256/{} | \
+         grep -o '[0-9a-f]\\{{64\\}}')",
+        &digest["sha256:".len()..]
+    );
+    project.lab.nodes[0].witness(&format!("printf '[' | dd of={config} conv=notrunc 2>&1"));
+    let all = spread.replace("[node-1, node-2]", "[node-1, node-2, node-3]");
+    project.compose_file(&all.replace("scale: 2", "scale: 3"));
+    let (_folder, path) = nothing_known();
+    let fresh = project.webpods().env("XDG_CACHE_HOME", path);
+    let fresh = fresh.env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+    let refused = fresh.run(["up", "-d", "--no-build"]).expect(1);
+    let why = "in the cache of host `node-1` was damaged and is removed";
+    assert!(refused.stderr.contains(why), "{refused}");
+    fresh.ok(["up", "-d", "--no-build"]);
+    assert_eq!(project.containers("{{.Names}}").len(), 3);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Node, OwnLab, Project, Webpods, noise, random, sent};
+use crate::support::{Layout, Node, OwnLab, Project, Webpods, noise, random, sent};
 
 const WEB: &str = "name: {{name}}
 services:
@@ -77,6 +77,10 @@ fn journey(name: &str, engine: &str, store: &str) {
     what_this_engine_made_runs(&project, node);
     project.webpods().ok(["rollback"]);
     project.answers();
+
+    if store == "containerd" {
+        more_layers_than_the_classic_store_takes(&project, node);
+    }
 
     let hosts = project.webpods().json(["images", "--hosts"]);
     let images = hosts[0]["images"].as_array().unwrap();
@@ -156,6 +160,32 @@ fn what_this_engine_made_runs(project: &Project, node: &Node) {
     let pushed = second.run(["push", "--from", "again.tar"]).expect(0);
     let hex = digest(&first)["sha256:".len()..].to_owned();
     assert!(pushed.stderr.contains(&hex[..12]), "{hex}: {pushed}");
+}
+
+/// What `push` says of the classic store: the other one takes more.
+fn more_layers_than_the_classic_store_takes(project: &Project, node: &Node) {
+    let folder = project.path("many");
+    let mut layout = Layout::new(&folder);
+    for number in 0..200 {
+        let content = noise(2_000 + number);
+        let size = content.len() as u64;
+        layout.layer(&format!("file-{number}"), size, &content[..]);
+    }
+    layout.finish(&format!(
+        "docker.io/library/{}-carried:latest",
+        project.name
+    ));
+    let pushed = project.webpods().run(["push", "--from", "many"]).expect(0);
+    let short = pushed.stderr.split("image ").nth(1).unwrap();
+    let short = short.split(' ').next().unwrap();
+    let images = node.witness("docker images --format '{{.Repository}}'");
+    let mut names = images.lines();
+    let image = names.find(|name| name.starts_with(&format!("webpods/{short}")));
+    let image = image.unwrap_or_else(|| panic!("{short} is not in {images}"));
+    // It can be mounted as well.
+    node.witness(&format!(
+        "docker rm $(docker create {image} /none) && docker rmi {image}"
+    ));
 }
 
 /// What `docker save` of the node's engine writes of an image, under another name.

@@ -7,6 +7,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
+
+use crate::support::registry::{AUTH, Registry};
 use crate::support::{Node, OwnLab, Project, with_buildx};
 
 const WEB: &str = "name: {{name}}
@@ -57,7 +60,8 @@ fn disguise(node: &Node) {
 fn runs(project: &Project, node: &Node) -> (String, String) {
     let digests = node.containers(&project.name, "{{.Label \"webpods.image\"}}");
     assert_eq!(digests.len(), 1, "{digests:?}");
-    let image = format!("webpods/{}:latest", &digests[0]["sha256:".len()..]);
+    let image = node.containers(&project.name, "{{.Image}}").remove(0);
+    assert!(image.contains(&digests[0]["sha256:".len()..]), "{image}");
     let asked = format!("docker image inspect --format '{{{{.Architecture}}}}' {image}");
     (digests[0].clone(), node.witness(&asked))
 }
@@ -136,6 +140,39 @@ fn each_host_gets_the_image_that_is_made_for_it() {
     project.write("app/VERSION", "three\n");
     webpods.ok(["up", "-d"]);
     assert_eq!(runs(&project, second).1, "arm64");
+
+    // Through a registry too: one name there for each platform, and each host pulls its own.
+    let registry = Registry::start_for(lab.0);
+    let auths = json!({"auths": {registry.name(): {"auth": AUTH}}});
+    project.write("tools/docker/config.json", &auths.to_string());
+    let name = registry.name();
+    project.use_lab(&format!(
+        "artifacts: {{mode: registry, registry: '{name}/mixed'}}\n"
+    ));
+    project.compose_file(WEB);
+    project.write("app/VERSION", "four\n");
+    let up = webpods.run(["up", "-d"]).expect(0);
+    assert_eq!(up.stderr.matches("was pushed to").count(), 2, "{up}");
+    project.answers();
+    let before = [runs(&project, first), runs(&project, second)];
+    assert_eq!((&*before[0].1, &*before[1].1), ("amd64", "arm64"));
+    for node in [first, second] {
+        let image = node.containers(&project.name, "{{.Image}}").remove(0);
+        assert!(image.ends_with(":pulled"), "{image}");
+    }
+    let same = stranger.run(["up", "-d"]).expect(0);
+    assert!(same.stderr.contains("nothing to do"), "{same}");
+    project.write("app/VERSION", "five\n");
+    webpods.ok(["up", "-d"]);
+    stranger.ok(["rollback"]);
+    assert_eq!([runs(&project, first), runs(&project, second)], before);
+
+    // What is made for one of them only is refused, and nobody pulls it.
+    webpods.ok(["--hosts", "node-1", "pull", "--to", "one.tar"]);
+    let refused = stranger.run(["push", "--from", "one.tar"]).expect(1);
+    let why = "is for `linux/amd64`, but `node-2` is `linux/arm64`";
+    assert!(refused.stderr.contains(why), "{refused}");
+    assert_eq!([runs(&project, first), runs(&project, second)], before);
 }
 
 #[test]

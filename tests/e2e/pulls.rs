@@ -356,3 +356,159 @@ fn what_is_built_goes_through_the_registry() {
     assert!(refused.stderr.contains("cannot be pushed to"), "{refused}");
     assert!(refused.stderr.contains("`docker login"), "{refused}");
 }
+
+/// A credential helper that knows the password of these registries.
+fn helper(project: &Project) -> String {
+    let program = project.path("bin/docker-credential-journey");
+    project.write(
+        "bin/docker-credential-journey",
+        &format!(
+            "#!/bin/sh\nread -r name\n\
+             echo '{{\"ServerURL\":\"'$name'\",\"Username\":\"{USER}\",\"Secret\":\"{PASSWORD}\"}}'\n"
+        ),
+    );
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = program.parent().unwrap().display();
+    format!("{folder}:{}", std::env::var("PATH").unwrap())
+}
+
+/// This machine pulls and sends, and a store for all credentials serves it and hosts alike.
+#[test]
+fn a_policy_of_always_asks_the_registry_each_time() {
+    let registry = Registry::start();
+    let project = Project::compose("always", "name: {{name}}\nservices: {}\n");
+    registry.push(&project.path("app"), "team/web:1");
+    let name = registry.name();
+    let sent = "name: {{name}}
+services:
+  web:
+    image: REGISTRY/team/web:1
+    pull_policy: always
+    x-placement: {hosts: [node-1]}
+    x-ingress: {host: '{{domain}}', port: 8080, health_path: /healthz}
+";
+    project.compose_file(&sent.replace("REGISTRY", &name));
+    let stored = config(
+        &project.path("docker"),
+        "stored",
+        &json!({"credsStore": "journey"}),
+    );
+    let webpods = as_with(&project, &stored).env("PATH", helper(&project));
+
+    let forecast = clean(webpods.run(["diff"]).expect(0)).stdout;
+    assert!(forecast.contains("not pulled yet"), "{forecast}");
+    assert!(forecast.contains("known after the pull"), "{forecast}");
+    clean(webpods.run(["up", "-d", "-v"]).expect(0));
+    project.answers();
+    let first = running(&project, 0);
+    assert!(first[0].ends_with(":latest"), "{first:?}");
+    let again = clean(webpods.run(["up", "-d"]).expect(0));
+    assert!(again.stderr.contains("nothing to do"), "{again}");
+
+    // The tag moves, then is lost.
+    project.write("app/VERSION", "two\n");
+    registry.push(&project.path("app"), "team/web:1");
+    clean(webpods.run(["up", "-d"]).expect(0));
+    let second = running(&project, 0);
+    assert_ne!(first, second);
+    registry.forget();
+    let lost = clean(webpods.run(["up", "-d"]).expect(1));
+    let hint = format!("`{name}/team/web` has no such image");
+    assert!(lost.stderr.contains(&hint), "{lost}");
+    assert_eq!(running(&project, 0), second);
+
+    // The same store, when the host pulls.
+    registry.push(&project.path("app"), "team/web:1");
+    project.compose_file(&PULLED.replace("REGISTRY", &name));
+    clean(webpods.run(["up", "-d", "-v"]).expect(0));
+    assert!(running(&project, 1)[0].ends_with(":pulled"));
+
+    // Nobody's credentials, and a registry that nobody can reach.
+    project.compose_file(&sent.replace("REGISTRY", &name));
+    let nobody = config(&project.path("docker"), "nobody", &json!({}));
+    let refused = clean(as_with(&project, &nobody).run(["up", "-d"]).expect(1));
+    let login = format!("`docker login {name}`");
+    assert!(refused.stderr.contains(&login), "{refused}");
+    project.compose_file(&sent.replace("REGISTRY", "127.0.0.1:1"));
+    let closed = clean(webpods.run(["up", "-d"]).expect(1));
+    let hint = "registry `127.0.0.1:1` must be reachable from this machine";
+    assert!(closed.stderr.contains(hint), "{closed}");
+}
+
+#[test]
+fn a_certificate_that_nobody_knows_is_said_and_one_that_the_host_trusts_will_do() {
+    let registry = Registry::start();
+    let project = Project::compose("tls", "name: {{name}}\nservices: {}\n");
+    registry.push(&project.path("app"), "team/web:1");
+    let node = &project.lab.nodes[0];
+    let name = registry.behind_tls(node);
+    let text = PULLED.replace("REGISTRY", &name);
+    let text = text.replace("[node-1, node-2]", "[node-1]");
+    let auths = json!({"auths": {&name: {"auth": AUTH}}});
+    let webpods = as_with(&project, &config(&project.path("docker"), "tls", &auths));
+
+    let authority = format!("`/etc/docker/certs.d/{name}/ca.crt`");
+    let whose = |place: &str| format!("the Docker of {place} does not trust the certificate");
+    project.compose_file(&text);
+    let refused = clean(webpods.run(["diff"]).expect(1)).stderr;
+    assert!(refused.contains(&whose("host `node-1`")), "{refused}");
+    assert!(refused.contains(&authority), "{refused}");
+    project.compose_file(&text.replace("{source: host}", "{source: client}"));
+    let refused = clean(webpods.run(["up", "-d"]).expect(1)).stderr;
+    assert!(refused.contains(&whose("this machine")), "{refused}");
+    assert!(refused.contains(&authority), "{refused}");
+
+    Registry::trusted_by(node, &name);
+    project.compose_file(&text);
+    clean(webpods.run(["up", "-d", "-v"]).expect(0));
+    project.answers();
+    node.witness(&format!("rm -r /etc/docker/certs.d/{name}"));
+}
+
+/// An archive brings what is sent from here, and what is pushed from here; not what hosts pull.
+#[test]
+fn an_archive_beside_hosts_that_pull() {
+    let registry = Registry::start();
+    let project = Project::compose("beside", BUILT);
+    registry.push(&project.path("app"), "team/web:1");
+    let webpods = as_with(&project, &registry.logged_in(&project.path("docker")));
+    webpods.ok(["pull", "--to", "images.tar"]);
+    let stranger = project.path("stranger").to_str().unwrap().to_owned();
+    let stranger = webpods.clone().env("XDG_CACHE_HOME", stranger);
+
+    let pulled = "  pulled:
+    image: REGISTRY/team/web:1
+    x-artifacts: {source: host}
+    x-placement: {hosts: [node-2]}
+";
+    let both = format!("{BUILT}{pulled}");
+    let both = both.replace("build: app", "image: {{name}}-web");
+    project.compose_file(&both.replace("REGISTRY", &registry.name()));
+    let pushed = clean(stranger.run(["push", "--from", "images.tar"]).expect(0));
+    assert!(pushed.stderr.contains("service `web`: image"), "{pushed}");
+    let named = ["push", "--from", "images.tar", "pulled"];
+    let refused = clean(stranger.run(named).expect(1));
+    let why = "hosts pull the image of service `pulled` themselves";
+    assert!(refused.stderr.contains(why), "{refused}");
+    clean(stranger.run(["up", "-d", "--no-build"]).expect(0));
+    assert!(running(&project, 0)[0].ends_with(":latest"));
+    assert!(running(&project, 1)[0].ends_with(":pulled"));
+
+    // With a registry of the context's own it goes there.
+    project.compose_file(BUILT);
+    let mode = format!(
+        "artifacts: {{mode: registry, registry: '{}/own'}}\n",
+        registry.name()
+    );
+    project.use_lab(&mode);
+    let pushed = clean(stranger.run(["push", "--from", "images.tar"]).expect(0));
+    let there = format!(
+        "was pushed to `{}/own/{}-web`",
+        registry.name(),
+        project.name
+    );
+    assert!(pushed.stderr.contains(&there), "{pushed}");
+    clean(stranger.run(["up", "-d", "--no-build"]).expect(0));
+    assert!(running(&project, 0)[0].ends_with(":pulled"));
+    project.answers();
+}

@@ -60,6 +60,8 @@ async fn write(
 pub struct Pruned {
     /// Blobs of the cache.
     pub blobs: Vec<Blob>,
+    /// Bytes that transfers left in it when they broke off.
+    pub left: u64,
     /// Host tags of the engine's images.
     pub images: Vec<String>,
     /// Releases of the project that went because the cache was larger than it may be.
@@ -72,7 +74,7 @@ impl Pruned {
     /// Bytes that the cache gives back.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.blobs.iter().map(|blob| blob.size).sum()
+        self.left + self.blobs.iter().map(|blob| blob.size).sum::<u64>()
     }
 
     /// Says what the cache's limit did.
@@ -134,6 +136,7 @@ pub async fn prune(node: &Node, cache_dir: &str, keep: Keep<'_>, dry_run: bool) 
     }
     Ok(Pruned {
         blobs: found.blobs,
+        left: found.left,
         images,
         evicted: found.evicted,
         over: found.over,
@@ -149,6 +152,8 @@ struct Found {
     gone: BTreeSet<Digest>,
     /// In the cache, and nobody refers to it.
     blobs: Vec<Blob>,
+    /// Bytes that transfers left long ago.
+    left: u64,
     /// Releases that went because the cache was too large.
     evicted: Vec<ReleaseId>,
     /// Bytes that stay, when they are too many.
@@ -194,6 +199,7 @@ async fn sweep(
         match kind {
             "evicted" => found.evicted.extend(hex.parse::<ReleaseId>()),
             "over" => found.over = hex.parse().ok(),
+            "left" => found.left += hex.parse::<u64>().unwrap_or_default(),
             _ => {}
         }
         let Ok(digest) = format!("sha256:{hex}").parse() else {

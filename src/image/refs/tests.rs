@@ -306,7 +306,9 @@ async fn what_came_long_ago_stays_while_more_of_it_comes() {
     assert!(fixture.cached().is_empty());
     assert_eq!(fs::read_dir(&leases).unwrap().count(), 0);
     age(&tmp, 25 * 60);
-    fixture.sweep("other", &[], false).await;
+    for dry_run in [true, false] {
+        assert_eq!(fixture.sweep("other", &[], dry_run).await.left, 4);
+    }
     assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
 }
 

@@ -3,7 +3,7 @@
 use super::credentials::Credentials;
 use crate::docker::{Engine, EngineError};
 use crate::error::Error;
-use crate::model::Repository;
+use crate::model::{Reference, Repository};
 
 /// What went wrong, by what the engine said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,41 +113,60 @@ impl Asked<'_> {
     }
 
     fn hinted(&self, error: Error, fault: Fault, place: &str) -> Error {
-        let registry = self.repository.registry();
+        let error = match fault {
+            Fault::Unauthorized => error.cause(self.credentials.describe()),
+            _ => error,
+        };
+        let error = hinted(error, fault, self.repository, place);
         match fault {
-            Fault::Plain => error.hint(format!(
-                "registry `{registry}` speaks plain HTTP, which the Docker of {place} does not \
+            Fault::Unreachable => error.hint(
+                "`x-artifacts: {source: client}` has this machine pull the image and send it",
+            ),
+            _ => error,
+        }
+    }
+}
+
+/// An image that this machine's engine could not pull, with what to do about it.
+pub(in crate::image) fn advice(error: Error, reference: &str, said: &str) -> Error {
+    let fault = Fault::of(said);
+    match reference.parse::<Reference>() {
+        Ok(reference) if fault != Fault::Other => {
+            hinted(error, fault, &reference.repository, "this machine")
+        }
+        _ => error.hint("check its name and tag, and `docker login` if it is private"),
+    }
+}
+
+fn hinted(error: Error, fault: Fault, repository: &Repository, place: &str) -> Error {
+    let registry = repository.registry();
+    match fault {
+        Fault::Plain => error.hint(format!(
+            "registry `{registry}` speaks plain HTTP, which the Docker of {place} does not \
                      trust: give the registry TLS, or write `\"insecure-registries\": \
                      [\"{registry}\"]` into `/etc/docker/daemon.json` there and reload Docker"
-            )),
-            Fault::Untrusted => error.hint(format!(
-                "the Docker of {place} does not trust the certificate of registry `{registry}`: \
+        )),
+        Fault::Untrusted => error.hint(format!(
+            "the Docker of {place} does not trust the certificate of registry `{registry}`: \
                  put its authority into `/etc/docker/certs.d/{registry}/ca.crt` there"
-            )),
-            Fault::Unauthorized => error
-                .cause(self.credentials.describe())
-                .hint(format!(
-                    "log in on the machine that runs webpods: `docker login {registry}`"
-                ))
-                .hint("if nobody may: the name may be wrong, since registries do not tell"),
-            Fault::Missing => error.hint(format!(
-                "`{}` has no such image: check its name and tag, or push it again",
-                self.repository
-            )),
-            Fault::Platform => error.hint(
-                "build it for this platform too, or place the service elsewhere with \
+        )),
+        Fault::Unauthorized => error
+            .hint(format!(
+                "log in on the machine that runs webpods: `docker login {registry}`"
+            ))
+            .hint("if nobody may: the name may be wrong, since registries do not tell"),
+        Fault::Missing => error.hint(format!(
+            "`{repository}` has no such image: check its name and tag, or push it again"
+        )),
+        Fault::Platform => error.hint(
+            "build it for this platform too, or place the service elsewhere with \
                  `x-placement.hosts`",
-            ),
-            Fault::Unreachable => error
-                .hint(format!(
-                    "registry `{registry}` must be reachable from {place}: check its name, its \
-                     port and the firewall"
-                ))
-                .hint(
-                    "`x-artifacts: {source: client}` has this machine pull the image and send it",
-                ),
-            Fault::Other => error,
-        }
+        ),
+        Fault::Unreachable => error.hint(format!(
+            "registry `{registry}` must be reachable from {place}: check its name, its port \
+                 and the firewall"
+        )),
+        Fault::Other => error,
     }
 }
 

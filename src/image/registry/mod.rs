@@ -12,5 +12,6 @@ mod look_up;
 mod pull;
 mod push;
 
+pub(super) use fault::advice;
 pub use look_up::{Offer, look_up};
 pub(super) use pull::{held, is_for, pull};

@@ -1,6 +1,7 @@
 # Lists a cache. $1: cache. Prints `blob <hex> <size>` for each blob, `ref <context> <project>
 # <release> <hex>` for each blob that a release needs, `leased <hex>` for those that came too
-# recently to be pruned, and `image <hex> <name>` for each image that it knows.
+# recently to be pruned, `image <hex> <name>` for each image that it knows, and `part <size>` for what
+# transfers are writing or left when they broke off.
 cd -- "$1" 2>/dev/null || exit 0
 if [ -d blobs/sha256 ]; then
   (cd blobs/sha256 && ls | grep -xE '[0-9a-f]{64}' | xargs stat -c 'blob %n %s' 2>/dev/null)
@@ -14,6 +15,7 @@ for ref in refs/*/*/*; do
     echo "ref ${name%/*} ${name#*/} $release ${digest#sha256:}"
   done <"$ref"
 done
+find tmp -type f -size +0 -exec stat -c 'part %s' {} + 2>/dev/null
 # As in prune.sh.
 recent=60
 [ -z "$(find tmp -type f -mmin -60 ! -name '*.lock' 2>/dev/null | head -n 1)" ] || recent=1440

@@ -3,8 +3,9 @@
 # $7…: releases of this project that stay, oldest first.
 # Prints `used <hex>` for what somebody refers to, `gone <hex>` for what releases that go away
 # referred to and for images that nobody refers to, `evicted <release>` for those that went because
-# the cache was too large, `blob <hex> <size>` for what is in the cache and nobody refers to, and
-# `over <size>` when what has to stay is more than the cache may hold; then `end`.
+# the cache was too large, `blob <hex> <size>` for what is in the cache and nobody refers to,
+# `left <size>` for what transfers left that broke off long ago, and `over <size>` when what has to
+# stay is more than the cache may hold; then `end`.
 # Input: digests of images that the engine no longer has. The lock is kept until the input ends.
 set -u
 umask 077
@@ -88,13 +89,17 @@ if [ -d blobs/sha256 ]; then
     echo "blob $hex $size"
   done
 fi
+# Whoever began this did not come back.
+find tmp -mindepth 1 -maxdepth 1 -mmin +1440 | while IFS= read -r left; do
+  find "$left" -type f -exec stat -c 'left %s' {} +
+  [ "$how" = look ] || rm -rf -- "$left"
+done
 if [ "$how" = remove ]; then
   # An index whose blob is gone for another reason.
   for index in indexes/*; do
     [ -e "blobs/sha256/${index##*/}" ] || rm -f -- "$index"
   done
   find leases -type f ! -mmin "-$recent" -exec rm -f {} + 2>/dev/null
-  find tmp -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} + 2>/dev/null
   rmdir -- "$mine" "${mine%/*}" 2>/dev/null
 fi
 echo end

@@ -25,15 +25,30 @@ failed=$tmp/failed.$attempt
 trap 'rm -f -- "$failed"' EXIT
 trap 'exit 1' HUP INT TERM
 
+# Ends what an earlier attempt of this client left waiting when its connection went dead and nobody
+# told this host. Clients give up after 20 seconds without an answer. False: another one is at work.
+end_idle() {
+  last=$(stat -c %Y -- "$lock" "$tmp"/*."$client" 2>/dev/null | sort -n | tail -n 1)
+  [ "$(($(date +%s) - last))" -ge 15 ] || return 1
+  for fd in $(exec 9>&- && find -L /proc/[0-9]*/fd/9 -maxdepth 0 -samefile "$lock" 2>/dev/null); do
+    pid=${fd#/proc/} && pid=${pid%%/*}
+    [ "$pid" = $$ ] || kill -9 "$pid" 2>/dev/null
+  done
+  flock -w 5 9
+}
 # A part is continued by the client that began it, by one process at a time.
-part=$attempt
+client=$2 part=$attempt lock=
 if command -v flock >/dev/null 2>&1; then
-  exec 9>"$tmp/$2.lock" || exit 1
-  if flock -n 9; then part=$2; fi
+  lock=$tmp/$client.lock
+  exec 9>>"$lock" || exit 1
+  if flock -n 9 || end_idle; then part=$client; else lock=; fi
 fi
+# Its time says that someone is at work.
+alive() { [ -z "$lock" ] || : >"$lock"; }
+alive
 
 need=0
-lease=$cache/leases/$2.$attempt
+lease=$cache/leases/$client.$attempt
 : >"$lease" || exit 1
 while IFS=' ' read -r hex size && [ -n "$hex" ]; do
   echo "$hex" >>"$lease"
@@ -145,5 +160,6 @@ unpack | while IFS=' ' read -r hex offset size how bases; do
     exit 1
   fi
   mv -f -- "$file" "$blobs/$hex" || exit 1
+  alive
   echo "ok $hex"
 done

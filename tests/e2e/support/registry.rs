@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::{Lab, eventually, lab};
+use super::{Lab, Node, eventually, lab};
 
 /// Who may use it.
 pub const USER: &str = "ci";
@@ -88,6 +88,29 @@ impl Registry {
         let way = self.lab.nodes[0].witness("ip route show default");
         let gateway = way.split(' ').nth(2).unwrap();
         format!("{gateway}:{}", self.port)
+    }
+
+    /// The same registry behind TLS on a node, with a certificate whose authority nobody knows;
+    /// see [`Registry::trusted_by`].
+    pub fn behind_tls(&self, node: &Node) -> String {
+        // Below the ports that connections and webpods use.
+        let name = format!("{}:{}", node.addr, 10_000 + self.port % 10_000);
+        let (far, port) = (self.untrusted(), self.port);
+        node.witness(&format!(
+            "caddy reverse-proxy --from https://{name} --internal-certs --disable-redirects \
+             --to http://{far} >/dev/null 2>&1 & echo $! >>/run/{port}.pid; \
+             until curl -sk -o /dev/null https://{name}/v2/; do sleep 0.1; done"
+        ));
+        name
+    }
+
+    /// Has a node's engine trust what [`Registry::behind_tls`] named, until it is told no more.
+    pub fn trusted_by(node: &Node, name: &str) {
+        node.witness(&format!(
+            "mkdir -p /etc/docker/certs.d/{name} && \
+             cp /root/.local/share/caddy/pki/authorities/local/root.crt \
+             /etc/docker/certs.d/{name}/ca.crt"
+        ));
     }
 
     /// A folder for `DOCKER_CONFIG` with the password, as `docker login` leaves it.
