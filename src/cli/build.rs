@@ -9,6 +9,10 @@ use crate::error::Result;
 
 /// Build the images of services on this machine, and record them
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods build                    what changed since it was built last
+  webpods build web --force        `web`, whether it changed or not")]
 pub struct Build {
     /// Only these services
     #[arg(value_name = "SERVICE")]

@@ -10,7 +10,7 @@ use crate::config::{self, Resolved};
 use crate::error::{Error, Explain, Result};
 use crate::report::Format;
 
-/// Check the Compose files and print the model they make.
+/// Check the Compose files and print the model they make
 ///
 /// Reads them exactly as `docker compose config` does and takes its flags. Needs no context, no
 /// host and no engine.

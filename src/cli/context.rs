@@ -7,7 +7,7 @@ use crate::config::{self, ContextFile, Workspace};
 use crate::error::Result;
 use crate::report::{Format, Table};
 
-/// Show the contexts of this repository.
+/// Show the contexts of this repository
 ///
 /// A context says where to deploy: hosts, proxy, safety rules. Each is one file in
 /// `.webpods/contexts/`. There is no command that switches the context for later commands.

@@ -12,6 +12,11 @@ use crate::error::{Error, Kind, Result};
 /// Per service: image, build, bytes to ship and where to, replicas and ports, routes. With
 /// `--format json` the plan itself is printed, secrets replaced.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging diff                   what `up` would do
+  webpods -c staging diff --scale web=4     the same with four replicas
+  webpods -c production diff --exit-code    10 when there are changes, for CI")]
 pub struct Diff {
     #[command(flatten)]
     plan: PlanFlags,

@@ -13,6 +13,10 @@ use crate::plan::Action;
 /// Only what carries this context's and this project's labels is touched. Named volumes stay
 /// unless `--volumes` is given.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging down              named volumes stay
+  webpods -c staging down --volumes    their data goes too")]
 pub struct Down {
     #[command(flatten)]
     apply: ApplyFlags,

@@ -154,6 +154,7 @@ fn flags() -> Vec<Arg> {
             "from",
             "Where this runs, instead of finding out",
         )
+        .value_name("ORIGIN")
         .value_parser(words(["local", "ci"]))
         .hide_short_help(true),
         flag("global-format", "format", "How to print data")

@@ -10,6 +10,10 @@ use crate::report::{Table, bytes};
 
 /// List the images of the project's services, and with `--hosts` what each host keeps of them
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods images                       what is known here
+  webpods -c staging images --hosts    what the hosts keep, and for whom")]
 pub struct Images {
     /// Only these services
     #[arg(value_name = "SERVICE", conflicts_with = "hosts")]

@@ -10,7 +10,7 @@ use super::App;
 use crate::error::{Error, Explain, Result};
 use crate::report::Format;
 
-/// Write a commented starting set of `.webpods/` into this folder.
+/// Write a commented starting set of `.webpods/` into this folder
 ///
 /// Files that exist are never changed.
 #[derive(Debug, clap::Args)]

@@ -8,7 +8,7 @@ use crate::lab::{self, EngineVersion, Folders, Store, User, Wanted};
 use crate::model::{ContextName, HostName};
 use crate::report::{Format, Table};
 
-/// Run a disposable fleet on this machine, to try things on.
+/// Run a disposable fleet on this machine, to try things on
 ///
 /// A lab is a number of containers that behave like servers: each runs sshd, its own Docker
 /// engine and Caddy. `lab up` writes the context of the same name, so everything else works on it
@@ -22,7 +22,10 @@ pub enum Lab {
     Logs(Logs),
 }
 
-/// Start a lab, or finish one that was left half-made.
+/// Start a lab, or finish one that was left half-made
+///
+/// Its context takes `compose.<lab>.yml` as an overlay and `.env.<lab>` for variables, where they lie
+/// beside the project's Compose file.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -138,8 +141,12 @@ impl Up {
             lab.nodes.len(),
             lab.engine
         ))?;
+        let other = match lab.name.as_str() {
+            "lab" => String::new(),
+            name => format!(" --name {name}"),
+        };
         app.report.line(&format!(
-            "next: webpods -c {} up, webpods lab ssh node-1, webpods lab down",
+            "next: webpods -c {} up, webpods lab ssh{other} node-1, webpods lab down{other}",
             lab.name
         ));
         Ok(())

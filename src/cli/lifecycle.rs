@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::App;
-use super::rollout::{ApplyFlags, services};
+use super::rollout::{LockFlags, services};
 use crate::engine::Lifecycle;
 use crate::engine::select::Selection;
 use crate::error::Result;
@@ -24,7 +24,7 @@ pub struct Containers {
     replica: Option<u32>,
 
     #[command(flatten)]
-    apply: ApplyFlags,
+    lock: LockFlags,
 }
 
 /// Remove containers of services, running or not
@@ -32,6 +32,10 @@ pub struct Containers {
 /// Routes to them are not changed: use `down`, or remove the service from the Compose file and
 /// `up`, to take a service out of traffic first.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods rm worker                stopped ones
+  webpods rm --stop worker         running ones too")]
 pub struct Rm {
     #[command(flatten)]
     containers: Containers,
@@ -54,7 +58,7 @@ impl Containers {
         let authority = engine.authorize(verb.name()).await?;
         app.banner(&engine).await?;
         let done = engine
-            .lifecycle(&authority, verb, &selection, self.apply.wait)
+            .lifecycle(&authority, verb, &selection, self.lock.wait)
             .await?;
         for selected in &done {
             app.report.line(&format!(

@@ -28,7 +28,7 @@ pub struct Ls {
     hosts: Vec<HostName>,
 }
 
-/// Examine everything webpods needs on the hosts; changes nothing.
+/// Examine everything webpods needs on the hosts; changes nothing
 ///
 /// Every line that is not `ok` says what to type. Exits with 1 when something fails.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ pub struct Check {
     hosts: Vec<HostName>,
 }
 
-/// Get hosts ready, once: folders of the ssh user, the docker group, Caddy's import line.
+/// Get hosts ready, once: folders of the ssh user, the docker group, Caddy's import line
 ///
 /// Shows what will be done and asks first. What is there already is left as it is, so running it
 /// again is safe. Needs root or `sudo` without a password, this once.

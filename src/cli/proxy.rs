@@ -5,7 +5,7 @@ use clap::{Args, Subcommand};
 use super::App;
 use super::rollout::PlanFlags;
 use super::several::together;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::report::{Format, Table};
 
 /// Look at the proxies on the hosts, and make them read their files again.
@@ -16,7 +16,7 @@ pub enum Proxy {
     Reload(Reload),
 }
 
-/// Show whether the proxies run and which domains they serve.
+/// Show whether the proxies run and which domains they serve
 ///
 /// Exits with 1 when one does not run or lacks a domain of this project.
 #[derive(Debug, Args)]
@@ -97,6 +97,10 @@ impl Status {
 
 impl Config {
     async fn run(self, app: &App) -> Result<()> {
+        if !self.planned && self.plan != PlanFlags::default() {
+            let message = "services and flags of a plan say nothing of files that are there";
+            return Err(Error::new(Kind::Usage, message).hint("add `--planned`"));
+        }
         let engine = app.engine().await?;
         engine.authorize("proxy config").await?;
         let files = if self.planned {

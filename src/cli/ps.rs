@@ -11,6 +11,11 @@ use crate::report::{Table, ago};
 
 /// List the project's containers on all hosts
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging ps                    what runs
+  webpods -c staging ps --all --host web-1
+  webpods -c staging ps --service web --service api")]
 pub struct Ps {
     /// Only this service; may be repeated
     #[arg(long, value_name = "SERVICE")]

@@ -14,6 +14,10 @@ use crate::error::Result;
 /// Images with `build` are built. No host is asked or changed. `docker load` and
 /// `webpods push --from` read the file.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods pull                     images of all services, built or pulled
+  webpods pull --to images.tar     and all of them in one file")]
 pub struct Pull {
     /// Only these services
     #[arg(value_name = "SERVICE")]

@@ -14,6 +14,10 @@ use crate::error::{Error, Kind, Result};
 /// Only blobs that a host lacks are sent, and its engine loads the images. A later `up` finds them
 /// there; after `--from`, a later `up --no-build`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging push                       bring the images, for a quick `up` later
+  webpods -c staging push --from images.tar     those of a file")]
 pub struct Push {
     /// Only these services
     #[arg(value_name = "SERVICE")]

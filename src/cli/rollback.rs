@@ -13,6 +13,11 @@ use crate::plan::Action;
 /// Makes a new release with the old content, through the same rollout as `up`. List the releases
 /// with `webpods release ls`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging release ls            what there is to go back to
+  webpods -c staging rollback              the release before
+  webpods -c staging rollback --to r12")]
 pub struct Rollback {
     /// The release to restore, like `r12`; the one before the active one by default
     #[arg(long, value_name = "RELEASE")]

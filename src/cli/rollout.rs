@@ -14,7 +14,7 @@ use crate::plan::{Action, Plan};
 use super::App;
 
 /// Flags of `up`, `deploy` and `diff`.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub struct PlanFlags {
     /// Only these services and what they depend on
     #[arg(value_name = "SERVICE")]
@@ -50,6 +50,14 @@ pub struct PlanFlags {
     pub fanout: bool,
 }
 
+/// Flags of every verb that takes the project's lock.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct LockFlags {
+    /// Wait this long for the lock when another command holds it, like `10m`
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub wait: Option<Duration>,
+}
+
 /// Flags of every verb that carries a plan out.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ApplyFlags {
@@ -57,9 +65,8 @@ pub struct ApplyFlags {
     #[arg(long, value_enum, default_value = "rollback", value_name = "WHAT")]
     pub on_failure: OnFailureFlag,
 
-    /// Wait this long for the lock when another command holds it, like `10m`
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub wait: Option<Duration>,
+    #[command(flatten)]
+    pub lock: LockFlags,
 }
 
 /// `--on-failure`.
@@ -121,7 +128,7 @@ impl ApplyFlags {
                 OnFailureFlag::Pause => OnFailure::Pause,
                 OnFailureFlag::Keep => OnFailure::Keep,
             },
-            wait: self.wait,
+            wait: self.lock.wait,
             ..options
         }
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::report::{Format, Table};
 use crate::script::ScriptOrigin;
 
-/// Look at, copy and check the Lua scripts that make decisions.
+/// Look at, copy and check the Lua scripts that make decisions
 ///
 /// A file `.webpods/<name>.lua` replaces the built-in script of that name. `eject` copies a
 /// built-in there, ready to be edited; `diff` then shows what the change does.

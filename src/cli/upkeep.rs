@@ -3,31 +3,39 @@
 use clap::Args;
 
 use super::App;
-use super::rollout::ApplyFlags;
+use super::rollout::LockFlags;
 use crate::error::Result;
 use crate::report::{Table, bytes};
 
 /// Remove what old releases left: stopped containers, files, networks, and releases beyond
 /// `artifacts.retain_releases`
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging cleanup --dry-run
+  webpods -c staging cleanup")]
 pub struct Cleanup {
     /// Only show what would go
     #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
-    apply: ApplyFlags,
+    lock: LockFlags,
 }
 
 /// Free blobs and images that no retained release of any project needs
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging prune --dry-run
+  webpods -c staging prune")]
 pub struct Prune {
     /// Only show what would go
     #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
-    apply: ApplyFlags,
+    lock: LockFlags,
 }
 
 impl Cleanup {
@@ -37,7 +45,7 @@ impl Cleanup {
         let authority = engine.authorize("cleanup").await?;
         app.banner(&engine).await?;
         let done = engine
-            .cleanup(&authority, self.dry_run, self.apply.wait)
+            .cleanup(&authority, self.dry_run, self.lock.wait)
             .await?;
         let word = if self.dry_run {
             "would remove"
@@ -61,7 +69,7 @@ impl Prune {
         let authority = engine.authorize("prune").await?;
         app.banner(&engine).await?;
         let all = engine
-            .prune(&authority, self.dry_run, self.apply.wait)
+            .prune(&authority, self.dry_run, self.lock.wait)
             .await?;
         let freed = if self.dry_run { "WOULD FREE" } else { "FREED" };
         let mut table = Table::new(&["HOST", freed, "BLOBS", "IMAGES", "RELEASES"]);

@@ -89,3 +89,24 @@ fn help_looks_like_this() {
     let ran = Repo::empty().run(&["context", "inspect", "-h"]);
     assert_eq!(ran.ok(), include_str!("help.txt"));
 }
+
+#[test]
+fn flags_that_would_mean_nothing_are_refused() {
+    let repo = Repo::empty();
+    for verb in [
+        &["stop"][..],
+        &["start"],
+        &["restart"],
+        &["rm"],
+        &["prune"],
+        &["cleanup"],
+    ] {
+        let line = [verb, &["--on-failure", "keep"]].concat();
+        repo.run(&line)
+            .refused(2, &["unexpected argument '--on-failure'"]);
+    }
+    repo.run(&["proxy", "config", "--no-build"])
+        .refused(2, &["add `--planned`"]);
+    repo.run(&["proxy", "config", "web"])
+        .refused(2, &["add `--planned`"]);
+}
