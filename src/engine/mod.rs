@@ -11,6 +11,7 @@ mod files;
 mod gather;
 mod guard;
 mod inventory;
+mod lock;
 mod logs;
 mod phases;
 mod platforms;

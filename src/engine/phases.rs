@@ -7,10 +7,10 @@ use tokio::sync::Mutex;
 
 use crate::apply::{Interrupt, Walk};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Image, ImageState, Observed, Release, ReleaseStatus, ServiceName};
+use crate::model::{ImageState, Observed, Release, ReleaseStatus, ServiceName};
 use crate::plan::{self, Action, Plan};
 use crate::script::{PhaseFuture, Phases, Runner, Scene};
-use crate::state::{self, Copies, Lease, Who};
+use crate::state::{self, Copies, Lease};
 
 use super::Engine;
 use super::gather::Holds;
@@ -19,23 +19,23 @@ use super::surveyed::Surveyed;
 
 /// One rollout on its way through its pipeline.
 pub(super) struct Rollout<'a> {
-    engine: &'a Engine,
-    action: Action,
-    options: RolloutOptions,
-    view: &'a dyn View,
+    pub(super) engine: &'a Engine,
+    pub(super) action: Action,
+    pub(super) options: RolloutOptions,
+    pub(super) view: &'a dyn View,
     interrupt: Interrupt,
-    progress: Mutex<Progress>,
+    pub(super) progress: Mutex<Progress>,
 }
 
 /// What earlier phases found out.
 #[derive(Default)]
-struct Progress {
-    surveyed: Option<Surveyed>,
-    observed: Option<Observed>,
-    plan: Option<Plan>,
-    lease: Option<Lease>,
+pub(super) struct Progress {
+    pub(super) surveyed: Option<Surveyed>,
+    pub(super) observed: Option<Observed>,
+    pub(super) plan: Option<Plan>,
+    pub(super) lease: Option<Lease>,
     /// Images that hosts keep until the release is recorded.
-    holds: Holds,
+    pub(super) holds: Holds,
     guarded: bool,
     applied: bool,
 }
@@ -86,7 +86,7 @@ impl<'a> Rollout<'a> {
         }
     }
 
-    fn verb(&self) -> &'static str {
+    pub(super) fn verb(&self) -> &'static str {
         match self.action {
             Action::Up => "up",
             Action::Rollback => "rollback",
@@ -112,32 +112,6 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// The fleet, asked about the images of this rollout. What was built is built again when a host
-    /// turns out to be of another platform.
-    async fn look(&self, surveyed: &mut Option<Surveyed>) -> Result<Observed> {
-        while let Some(made) = surveyed {
-            if let Some(observed) = self.engine.observe_for(made).await? {
-                return Ok(observed);
-            }
-            *made = self.engine.make_images(&self.options).await?;
-        }
-        let images = self.restored().await?;
-        self.engine.observe(&images).await
-    }
-
-    /// The images of the release that is restored.
-    async fn restored(&self) -> Result<Vec<Image>> {
-        if self.action != Action::Rollback {
-            return Ok(Vec::new());
-        }
-        let state = self.engine.state().await?;
-        let target = state
-            .as_ref()
-            .map(|state| plan::rollback_target(state, self.options.to))
-            .transpose()?;
-        Ok(target.map(images_of).unwrap_or_default())
-    }
-
     async fn plan(&self) -> Result<()> {
         let mut progress = self.progress.lock().await;
         let plan = self.make_plan(&progress).await?;
@@ -145,7 +119,7 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    async fn make_plan(&self, progress: &Progress) -> Result<Plan> {
+    pub(super) async fn make_plan(&self, progress: &Progress) -> Result<Plan> {
         let observed = progress
             .observed
             .as_ref()
@@ -199,43 +173,6 @@ impl<'a> Rollout<'a> {
             .as_ref()
             .ok_or_else(|| out_of_order("show", "plan"))?;
         self.view.plan(plan);
-        Ok(())
-    }
-
-    /// Takes the lock and makes sure that the plan that was shown still holds.
-    async fn lock(&self) -> Result<()> {
-        let mut progress = self.progress.lock().await;
-        let plan = progress
-            .plan
-            .as_ref()
-            .ok_or_else(|| out_of_order("lock", "plan"))?;
-        if plan.is_empty() {
-            return Ok(());
-        }
-        let shown = plan.clone();
-        let nodes = self.engine.nodes().await?;
-        let settings = &self.engine.settings;
-        let lease = Copies::of(nodes, &shown.key)
-            .lock(&state::Request {
-                who: Who::here(&settings.by),
-                verb: self.verb().to_owned(),
-                release: Some(shown.release),
-                wait: self.options.wait,
-                events: settings.events.clone(),
-            })
-            .await?;
-        progress.lease = Some(lease);
-        // What is observed from here on stays, whatever other projects prune.
-        progress.holds = self.engine.hold(&shown).await?;
-        progress.observed = Some(self.look(&mut progress.surveyed).await?);
-        let fresh = self.make_plan(&progress).await?;
-        if fresh != shown {
-            settings
-                .events
-                .notice("the fleet changed since the plan was made; this is the new plan");
-            self.view.plan(&fresh);
-        }
-        progress.plan = Some(fresh);
         Ok(())
     }
 
@@ -355,11 +292,6 @@ impl<'a> Rollout<'a> {
     }
 }
 
-fn images_of(release: &Release) -> Vec<Image> {
-    let services = release.services.values();
-    services.map(|service| service.image.clone()).collect()
-}
-
 fn ended(kind: Kind) -> state::Outcome {
     match kind {
         Kind::Undone => state::Outcome::Undone,
@@ -390,7 +322,7 @@ fn sign_release(release: &mut Release, by: &str) {
     }
 }
 
-fn out_of_order(phase: &str, before: &str) -> Error {
+pub(super) fn out_of_order(phase: &str, before: &str) -> Error {
     Error::user(format!(
         "the pipeline script called `{phase}` before `{before}`"
     ))

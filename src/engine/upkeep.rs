@@ -85,6 +85,7 @@ impl Engine {
                 who: Who::here(&self.settings.by),
                 verb: authority.verb.to_owned(),
                 release: None,
+                goal: None,
                 wait,
                 events: self.settings.events.clone(),
             })

@@ -10,9 +10,10 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::event::Events;
-use crate::model::{HostName, ProjectState, ReleaseId};
+use crate::model::{HostName, Observed, ProjectState, ReleaseId};
 
 use super::audit::{self, Record};
+use super::claims::Claims;
 use super::frame;
 use super::journal::{Entry, Event, Outcome};
 use super::keep::keep;
@@ -33,6 +34,9 @@ pub struct Request {
     pub verb: String,
     /// The release it will make: its number fences writes.
     pub release: Option<ReleaseId>,
+    /// The state it will leave. Other projects keep away from its ports and domains while the lease
+    /// lasts; see [`Lease::claim`].
+    pub goal: Option<ProjectState>,
     /// How long to wait for another to let go.
     pub wait: Option<Duration>,
     /// Take-overs and waiting are announced here.
@@ -48,6 +52,7 @@ struct Inner {
     shared: Arc<Shared>,
     request: Request,
     serial: u64,
+    claims: tokio::sync::Mutex<Claims>,
     journal: mpsc::UnboundedSender<Entry>,
     keeper: Mutex<Option<JoinHandle<()>>>,
 }
@@ -67,9 +72,9 @@ impl Lease {
         let token = frame::random();
         let deadline = request.wait.map(|wait| Instant::now() + wait);
         let mut announced = false;
-        let serial = loop {
+        let all = loop {
             match take_all(sites, &token, request).await? {
-                Ok(serial) => break serial,
+                Ok(all) => break all,
                 Err(held) => {
                     if deadline.is_none_or(|deadline| Instant::now() >= deadline) {
                         return Err(held.error());
@@ -96,7 +101,8 @@ impl Lease {
         let lease = Self(Arc::new(Inner {
             shared,
             request: request.clone(),
-            serial,
+            serial: all.serial,
+            claims: Claims::taken(sites, request.goal.as_ref(), all.others).into(),
             journal,
             keeper: Mutex::new(Some(keeper)),
         }));
@@ -112,6 +118,25 @@ impl Lease {
     /// observation, somebody changed the project in between and the plan is out of date.
     pub fn serial(&self) -> u64 {
         self.0.serial
+    }
+
+    /// Adds to an observation what operations of other projects will hold that claimed it before
+    /// this one: a plan must keep away from it.
+    pub async fn heed(&self, observed: &mut Observed) {
+        self.0.claims.lock().await.add_to(observed);
+    }
+
+    /// Claims what the state needs; whether it was claimed already. If not, others may have taken it
+    /// in between: observe and plan again.
+    ///
+    /// # Errors
+    /// The lease was lost; a host cannot be asked.
+    pub async fn claim(&self, goal: &ProjectState) -> Result<bool> {
+        self.check()?;
+        let shared = &self.0.shared;
+        let mut claims = self.0.claims.lock().await;
+        let changed = claims.change(&shared.sites, &shared.token, goal).await?;
+        Ok(!changed)
     }
 
     /// Whether the lease is still ours, as far as this side knows.

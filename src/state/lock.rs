@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ReleaseId;
+use crate::model::{Claim, ReleaseId};
 
 use super::site::one_line;
 
@@ -61,6 +61,9 @@ pub struct Holder {
     /// When it ends unless renewed, by the host's clock.
     #[serde(default)]
     pub expires: i64,
+    /// What its project will hold on the host once it is done.
+    #[serde(default)]
+    pub claims: Option<Claim>,
     #[serde(default)]
     machine: String,
     #[serde(default)]
@@ -78,12 +81,12 @@ pub(super) struct Members<'a> {
 }
 
 impl Members<'_> {
-    /// `  "by": "…",` and so on, one line each, as they stand in the file.
-    pub(super) fn lines(&self) -> String {
+    /// `  "by": "…",` and so on, one line each, as they stand in the file, `claims` last.
+    pub(super) fn lines(&self, claims: Option<&Claim>) -> String {
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
-        text.trim_start_matches("{\n")
-            .trim_end_matches("\n}")
-            .to_owned()
+        let lines = text.trim_start_matches("{\n").trim_end_matches("\n}");
+        let claims = serde_json::to_string(&claims).unwrap_or_default();
+        format!("{lines},\n  \"claims\": {claims}")
     }
 }
 
@@ -97,6 +100,7 @@ impl Holder {
             release: None,
             acquired: 0,
             expires: 0,
+            claims: None,
             machine: String::new(),
             process: 0,
         })
@@ -138,6 +142,7 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::StackKey;
 
     #[test]
     fn members_take_one_line_each_whatever_is_in_them() {
@@ -148,12 +153,23 @@ mod tests {
             machine: "",
             process: 1,
         };
-        let lines = members.lines();
-        assert_eq!(lines.lines().count(), 5, "{lines}");
+        let claim = Claim {
+            owner: StackKey {
+                context: "lab".parse().unwrap(),
+                project: "shop".parse().unwrap(),
+            },
+            domains: vec!["shop.test".to_owned()],
+            ports: [20_000].into(),
+        };
+        let lines = members.lines(Some(&claim));
+        assert_eq!(lines.lines().count(), 6, "{lines}");
         let holder = Holder::parse(format!("{{\n{lines}\n}}").as_bytes());
         assert_eq!(holder.by, "eve\n  \"expires\": 1,\n}\u{1b}");
         assert_eq!(holder.expires, 0);
         assert!(!holder.title().contains(['\n', '\u{1b}']));
+        assert_eq!(holder.claims, Some(claim));
+        let holder = Holder::parse(format!("{{\n{}\n}}", members.lines(None)).as_bytes());
+        assert_eq!(holder.claims, None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! runs alone on that host and judges time by that host's clock only.
 
 mod audit;
+mod claims;
 mod copies;
 pub(crate) mod frame;
 mod journal;

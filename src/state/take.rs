@@ -1,13 +1,17 @@
 //! Taking the lease, host by host, and letting it go.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
+use crate::model::{Claim, HostName};
 
+use super::claims::claims_of_others;
+use super::frame::{self, Part};
 use super::lease::Request;
 use super::lock::{Holder, Members};
 use super::site::{Answer, Site, every};
+use super::write::claim;
 
 /// How long a lease lasts without renewal.
 pub(super) const LASTS: Duration = Duration::from_secs(60);
@@ -48,21 +52,31 @@ struct Taken {
     serial: u64,
     /// Whose lease stood there before and had ended.
     from: Option<Holder>,
+    others: Vec<Claim>,
 }
 
-/// One attempt: every host in order, or none of them. The serial of the newest state there.
+/// The lease was taken everywhere.
+pub(super) struct TakenAll {
+    /// Of the newest state.
+    pub(super) serial: u64,
+    /// Per host what the leases of other projects claimed at that moment.
+    pub(super) others: BTreeMap<HostName, Vec<Claim>>,
+}
+
+/// One attempt: every host in order, or none of them.
 pub(super) async fn take_all(
     sites: &[Site],
     token: &str,
     request: &Request,
-) -> Result<Result<u64, Held>> {
-    let mut serial = 0;
+) -> Result<Result<TakenAll, Held>> {
+    let (mut serial, mut others) = (0, BTreeMap::new());
     let mut gone = BTreeSet::new();
     for (index, site) in sites.iter().enumerate() {
         let refused = match take_one(site, token, request).await {
             Ok(Ok(lease)) => {
                 serial = serial.max(lease.serial);
                 gone.extend(lease.from.map(|holder| holder.title()));
+                others.insert(site.name().clone(), lease.others);
                 continue;
             }
             Ok(Err(held)) => Ok(Err(held)),
@@ -77,7 +91,7 @@ pub(super) async fn take_all(
             "took over the lock: {holder} has not renewed it and is gone"
         ));
     }
-    Ok(Ok(serial))
+    Ok(Ok(TakenAll { serial, others }))
 }
 
 async fn take_one(site: &Site, token: &str, request: &Request) -> Result<Result<Taken, Held>> {
@@ -88,13 +102,16 @@ async fn take_one(site: &Site, token: &str, request: &Request) -> Result<Result<
         machine: &request.who.machine,
         process: request.who.process,
     };
-    let (lasts, lines) = (LASTS.as_secs().to_string(), members.lines());
+    let goal = request.goal.as_ref();
+    let claims = goal.map(|goal| claim(goal, site.name()));
+    let (lasts, lines) = (LASTS.as_secs().to_string(), members.lines(claims.as_ref()));
     let mut dead = "-".to_owned();
     loop {
-        let args = [token, lasts.as_str(), &dead, &lines];
+        let boundary = frame::random();
+        let args = [&boundary, token, lasts.as_str(), &dead, &lines];
         let answer = site.run(include_str!("sh/acquire.sh"), &args, b"").await?;
         if answer.code != Answer::HELD {
-            return taken(site, &answer).map(Ok);
+            return taken(site, &answer, &boundary).map(Ok);
         }
         let holder = Holder::parse(&answer.stdout);
         if !holder.is_dead() || holder.token == dead {
@@ -105,20 +122,20 @@ async fn take_one(site: &Site, token: &str, request: &Request) -> Result<Result<
     }
 }
 
-/// Reads the answer of a lease that was taken: `serial N`, then the lease that was there before.
-fn taken(site: &Site, answer: &Answer) -> Result<Taken> {
-    let line_end = answer.stdout.iter().position(|byte| *byte == b'\n');
-    let (first, old) = answer
-        .stdout
-        .split_at(line_end.ok_or_else(|| site.garbled())?);
-    let serial = str::from_utf8(first)
-        .ok()
-        .and_then(|line| line.strip_prefix("serial "))
-        .and_then(|serial| serial.parse().ok())
-        .ok_or_else(|| site.garbled())?;
+/// Reads the answer of a lease that was taken.
+fn taken(site: &Site, answer: &Answer, boundary: &str) -> Result<Taken> {
+    let parts = frame::parse(&answer.stdout, boundary).ok_or_else(|| site.garbled())?;
+    let part = |name| {
+        let mut parts = parts.iter();
+        parts.find(|(it, _)| it == name).map(|(_, part)| part)
+    };
+    let serial = part("serial").and_then(Part::text);
     Ok(Taken {
-        serial,
-        from: (old.len() > 1).then(|| Holder::parse(old)),
+        serial: serial
+            .and_then(|serial| serial.parse().ok())
+            .ok_or_else(|| site.garbled())?,
+        from: part("old").and_then(Part::bytes).map(Holder::parse),
+        others: claims_of_others(site, &parts)?,
     })
 }
 

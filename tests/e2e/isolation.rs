@@ -1,6 +1,8 @@
 //! Two projects on the same hosts: what one removes, the other keeps (spec §7).
 
-use crate::support::{Load, Project};
+use std::process::Child;
+
+use crate::support::{Load, Project, eventually};
 
 const WEB: &str = "
 name: {{name}}
@@ -67,4 +69,97 @@ fn a_domain_of_another_project_is_refused() {
         "{run}"
     );
     assert_eq!(taker.containers("{{.ID}}"), Vec::<String>::new());
+}
+
+/// Two replicas that a port each is chosen for, out of the same few.
+const PORTS: &str = "
+name: {{name}}
+services:
+  web:
+    build: app
+    deploy: { replicas: 2 }
+    x-placement: { hosts: [node-1, node-2] }
+    x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
+";
+
+/// Has `up` say that it is there and wait, after the phase of this name.
+fn pause_after(project: &Project, phase: &str) {
+    let phases = ["guard", "build", "observe", "plan", "show", "lock", "apply"];
+    let calls = phases.map(|name| {
+        let wait =
+            "touch there; n=0; until [ -e go ] || [ $n -gt 1200 ]; do n=$((n+1)); sleep 0.05; done";
+        let pause = format!("\n    webpods.sh({{ 'sh', '-c', '{wait}' }})");
+        let pause = if name == phase { pause.as_str() } else { "" };
+        format!("    run.{name}(){pause}\n")
+    });
+    project.write(
+        ".webpods/pipeline/up.lua",
+        &format!("return function(run)\n{}end\n", calls.concat()),
+    );
+}
+
+/// Starts `up`, and waits until it has come to its pause.
+fn up_to_the_pause(project: &Project) -> Child {
+    let up = project.webpods().spawn(["up", "-d"]);
+    eventually("the pause", 60, || {
+        let there = project.path("there").exists();
+        there.then_some(()).ok_or_else(String::new)
+    });
+    up
+}
+
+#[track_caller]
+fn go_on(project: &Project, up: Child) -> String {
+    project.write("go", "");
+    let output = up.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    said
+}
+
+#[test]
+fn projects_that_are_deployed_at_the_same_moment_take_different_ports() {
+    let projects = ["early", "middle", "late"].map(|name| {
+        let project = Project::compose(name, PORTS);
+        // One block of ports for all of them.
+        project.use_lab("ports: { range: 19500-19599 }\n");
+        project
+    });
+    let [early, middle, late] = &projects;
+    early.up();
+    early.answers();
+    let load = Load::start(early.lab, &early.domain, "/");
+
+    // All have the same ports in their plans: two of them are about to start containers, and one
+    // has shown its plan and not begun.
+    pause_after(late, "show");
+    let late_up = up_to_the_pause(late);
+    early.write("app/VERSION", "two\n");
+    pause_after(early, "lock");
+    let early_up = up_to_the_pause(early);
+    pause_after(middle, "lock");
+    let middle_up = up_to_the_pause(middle);
+    let said = go_on(late, late_up);
+    assert!(said.contains("this is the new plan"), "{said}");
+    go_on(early, early_up);
+    go_on(middle, middle_up);
+
+    for project in &projects {
+        project.answers();
+    }
+    load.none_failed();
+    for node in &early.lab.nodes[..2] {
+        let mut ports = Vec::new();
+        for project in &projects {
+            let held = node.containers(&project.name, "{{.Ports}}").concat();
+            let published = held.split("->").filter_map(|it| it.rsplit(':').next());
+            let published = published.filter_map(|it| it.parse::<u16>().ok());
+            let one: std::collections::BTreeSet<u16> = published.collect();
+            assert_eq!(one.len(), 1, "{held}");
+            ports.extend(one);
+        }
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 3, "on {}: {ports:?}", node.name);
+    }
 }

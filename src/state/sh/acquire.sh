@@ -1,7 +1,8 @@
-# Takes the lease. Arguments: token, seconds it lasts, token of a lease whose owner is known to be
-# dead or `-`, members of the lease that say who holds it. Prints `serial N` of the state here, then
-# the lease that was taken over, if any; the lease that stands in the way with exit code 10.
-token=$1 ttl=$2 dead=$3 holder=$4
+# Takes the lease. Arguments: boundary, token, seconds it lasts, token of a lease whose owner is
+# known to be dead or `-`, members of the lease that say who holds it and what it claims. Answers
+# with the serial of the state here, the lease that was taken over, if any, and all leases of other
+# projects; with exit code 10 and the lease that stands in the way.
+boundary=$1 token=$2 ttl=$3 dead=$4 holder=$5
 exclusive
 err=$(mkdir -p "$dir" 2>&1) || fail 11 "$err"
 now=$(date +%s)
@@ -27,5 +28,12 @@ err=$({
     printf '{\n  "version": 1,\n  "token": "%s",\n  "acquired": %s,\n  "expires": %s,\n%s\n}\n' \
         "$token" "$now" $((now + ttl)) "$holder" | replace "$lock"
 } 2>&1) || fail 11 "$err"
+part serial present
 serial=$(member "$dir/state.json" serial)
-printf 'serial %s\n%s' "${serial:-0}" "$old"
+printf %s "${serial:-0}"
+if [ -n "$old" ]; then
+    part old present
+    printf %s "$old"
+fi
+others
+part end -

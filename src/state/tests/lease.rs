@@ -14,7 +14,7 @@ fn foreign(token: &str, acquired: i64, expires: i64) -> String {
     format!(
         "{{\n  \"version\": 1,\n  \"token\": \"{token}\",\n  \"acquired\": {acquired},\n  \
          \"expires\": {expires},\n{}\n}}\n",
-        members.lines()
+        members.lines(None)
     )
 }
 

@@ -86,6 +86,7 @@ fn request(by: &str) -> Request {
         who: Who::here(by),
         verb: "up".to_owned(),
         release: Some(ReleaseId(1)),
+        goal: None,
         wait: None,
         events: Events::none(),
     }
