@@ -1,5 +1,6 @@
 //! Two projects on the same hosts: what one removes, the other keeps (spec §7).
 
+use std::io::Read;
 use std::process::Child;
 
 use crate::support::{Load, Project, eventually};
@@ -100,9 +101,14 @@ fn pause_after(project: &Project, phase: &str) {
 
 /// Starts `up`, and waits until it has come to its pause.
 fn up_to_the_pause(project: &Project) -> Child {
-    let up = project.webpods().spawn(["up", "-d"]);
+    let mut up = project.webpods().spawn(["up", "-d"]);
     eventually("the pause", 60, || {
         let there = project.path("there").exists();
+        if !there && up.try_wait().unwrap().is_some() {
+            let mut said = String::new();
+            up.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("`up` has ended: {said}");
+        }
         there.then_some(()).ok_or_else(String::new)
     });
     up
