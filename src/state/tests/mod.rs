@@ -1,6 +1,7 @@
 //! The real scripts, run by this machine's shell in a folder of the test's own; several folders
 //! stand for several hosts.
 
+mod claims;
 mod copies;
 mod lease;
 mod lock;
