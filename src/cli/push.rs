@@ -8,6 +8,7 @@ use super::App;
 use super::rollout::services;
 use crate::engine::RolloutOptions;
 use crate::error::{Error, Kind, Result};
+use crate::report::Format;
 
 /// Ship the images of services to the hosts that will run them, without deploying
 ///
@@ -57,6 +58,9 @@ impl Push {
         let all = engine
             .push(&authority, &options, self.from.as_deref())
             .await?;
+        if app.report.format() == Format::Json {
+            return app.report.json(&all);
+        }
         for idle in all.iter().filter(|sent| sent.sent + sent.passed == 0) {
             app.report.line(&format!("{}: nothing to send", idle.host));
         }

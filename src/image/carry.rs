@@ -62,6 +62,17 @@ fn read(
     path: &Path,
 ) -> Result<BTreeMap<ServiceName, Image>> {
     let archive = Archive::open(store, path)?;
+    if archive.is_empty() {
+        return Err(Error::user(format!(
+            "`{}` is no archive of images: it has neither a `manifest.json` nor an `index.json` \
+             with one",
+            path.display()
+        ))
+        .hint(
+            "`webpods pull --to`, `docker save` and `docker buildx build --output type=oci` write \
+             some",
+        ));
+    }
     let mut found = BTreeMap::new();
     for (service, reference) in services {
         let wanted = Wanted {
@@ -191,6 +202,29 @@ mod tests {
         tar::Archive::new(&*bytes).unpack(&unpacked).unwrap();
         let third = Store::at(folder.path().join("c")).unwrap();
         assert_eq!(read(&third, &services, None, &unpacked).unwrap(), found);
+    }
+
+    #[test]
+    fn what_is_no_archive_is_said_and_not_shown() {
+        let (folder, _, store) = carried();
+        let services = [service("web", "shop-web")];
+        let refused = |path: &Path| read(&store, &services, None, path).unwrap_err();
+        let empty = folder.path().join("empty.tar");
+        std::fs::write(&empty, "").unwrap();
+        let folder_of_others = folder.path().join("others");
+        std::fs::create_dir(&folder_of_others).unwrap();
+        for path in [empty, folder_of_others] {
+            let error = refused(&path);
+            assert!(
+                error.message().contains("is no archive of images"),
+                "{error}"
+            );
+        }
+        let secret = folder.path().join(".env");
+        std::fs::write(&secret, "PASSWORD=hunter2\n".repeat(100)).unwrap();
+        let error = refused(&secret);
+        assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        assert!(error.message().contains("cannot be used"), "{error}");
     }
 
     #[test]

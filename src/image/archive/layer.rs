@@ -79,6 +79,10 @@ pub(super) fn damaged(error: io::Error) -> crate::error::Error {
     let mut said = crate::error::Error::user("the archive is damaged or incomplete");
     // The reason is often one level down, in what a stream of ours reported.
     match error.into_inner() {
+        // It would go on with what was read instead of a header, which may be anybody's secret.
+        Some(inner) if inner.to_string().starts_with("numeric field ") => {
+            said = said.cause("what should be a header of a tar archive is none");
+        }
         Some(inner) => said = said.cause(inner),
         None => said = said.cause("it cannot be read to its end"),
     }

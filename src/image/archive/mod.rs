@@ -93,6 +93,11 @@ impl<'a> Archive<'a> {
         })
     }
 
+    /// Whether it holds no image at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.images.is_empty()
+    }
+
     /// What its images are called; an image without a name is not among them.
     pub(super) fn names(&self) -> BTreeSet<&str> {
         let names = self.images.iter().flat_map(|image| &image.names);
