@@ -305,6 +305,20 @@ async fn what_came_long_ago_stays_while_more_of_it_comes() {
     fixture.sweep("other", &[], false).await;
     assert!(fixture.cached().is_empty());
     assert_eq!(fs::read_dir(&leases).unwrap().count(), 0);
+    // Nobody needs the rest of what is complete.
+    let kept = fixture.ship(&["whole"]);
+    fixture.release("shop", 1, &[&kept]).await;
+    let part = format!("{}.client", kept.layers[0].digest.hex());
+    fs::write(tmp.join(part), "of five").unwrap();
+    assert_eq!(
+        fixture.sweep("other", &[], true).await.left,
+        0,
+        "somebody sends it"
+    );
+    age(&tmp, 61);
+    for dry_run in [true, false] {
+        assert_eq!(fixture.sweep("other", &[], dry_run).await.left, 7);
+    }
     age(&tmp, 25 * 60);
     for dry_run in [true, false] {
         assert_eq!(fixture.sweep("other", &[], dry_run).await.left, 4);

@@ -89,8 +89,14 @@ if [ -d blobs/sha256 ]; then
     echo "blob $hex $size"
   done
 fi
-# Whoever began this did not come back.
-find tmp -mindepth 1 -maxdepth 1 -mmin +1440 | while IFS= read -r left; do
+# Whoever began this did not come back, or need not, since the blob came from somebody else.
+{
+  find tmp -mindepth 1 -maxdepth 1 -mmin +1440
+  find tmp -mindepth 1 -maxdepth 1 -type f -mmin +60 ! -mmin +1440 -name '*.*' | while IFS= read -r left; do
+    name=${left##*/}
+    [ ! -f "blobs/sha256/${name%%.*}" ] || printf '%s\n' "$left"
+  done
+} | while IFS= read -r left; do
   find "$left" -type f -exec stat -c 'left %s' {} +
   [ "$how" = look ] || rm -rf -- "$left"
 done
