@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::model::{Digest, Image, Store as Kind};
 
 /// Questions to an engine at once.
-const AT_ONCE: usize = 8;
+pub(super) const AT_ONCE: usize = 8;
 
 /// An image an engine holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use futures_util::{StreamExt, TryStreamExt, future, stream};
+
 use super::load::{self, Loaded};
 use super::{Store, amount, chain, registry};
 use crate::docker::{Engine, Node};
@@ -101,18 +103,18 @@ async fn cached(
 
 /// The images that the engine holds under their host tag, and the layers it can supply to others.
 async fn loaded(engine: &Engine, images: &[Image]) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>)> {
-    let held = chain::held(engine).await?;
+    // The classic store has a name only when it has the image: there the list says it all.
+    let listed = |image: &Image| engine.identity().store == Kind::Classic && image.pull.is_none();
+    let doubtful = images.iter().filter(|image| !listed(image));
+    let (held, whole) = tokio::try_join!(chain::held(engine), whole(engine, doubtful))?;
     let tags: BTreeSet<&str> = held
         .iter()
         .flat_map(|image| image.tags.iter().map(String::as_str))
         .collect();
     let (mut there, mut missing) = (BTreeSet::new(), Vec::new());
     for image in images {
-        let whole = tags.contains(image.host_tag().as_str())
-            // The classic store has a name only when it has the image.
-            && (engine.identity().store == Kind::Classic && image.pull.is_none()
-                || load::loaded(engine, image).await? == Loaded::Whole);
-        if whole {
+        let named = tags.contains(image.host_tag().as_str());
+        if named && (listed(image) || whole.contains(&image.manifest.digest)) {
             there.insert(image.manifest.digest.clone());
         } else {
             missing.push(image);
@@ -126,6 +128,18 @@ async fn loaded(engine: &Engine, images: &[Image]) -> Result<(BTreeSet<Digest>, 
     let layers = chain::layers(engine, &held).await?;
     let kind = engine.identity().store;
     Ok((there, chain::supplied_to_all(kind, &layers, missing)))
+}
+
+/// Those of the images that the engine holds with all of their content, a few asked for at once.
+async fn whole(engine: &Engine, images: impl Iterator<Item = &Image>) -> Result<BTreeSet<Digest>> {
+    // Owned, because a stream over borrowed images is not `Send` as far as the compiler can tell.
+    let images: Vec<Image> = images.cloned().collect();
+    let found = stream::iter(images).map(|image| async move {
+        let whole = load::loaded(engine, &image).await? == Loaded::Whole;
+        Ok::<_, Error>(whole.then_some(image.manifest.digest))
+    });
+    let found = found.buffer_unordered(chain::AT_ONCE);
+    found.try_filter_map(future::ok).try_collect().await
 }
 
 /// Copies blobs from a host's cache into the local store, for a machine that never built them.
