@@ -9,7 +9,7 @@ use super::Global;
 use crate::compose;
 use crate::config::{self, Resolved, Workspace};
 use crate::engine::{self, Engine, Settings};
-use crate::error::{Error, Explain, Result, near_miss};
+use crate::error::{Explain, Result};
 use crate::event::Events;
 use crate::model::{Context, HostName, Origin};
 use crate::report::Report;
@@ -109,22 +109,9 @@ impl App {
     /// The hosts of these names, in inventory order; none: all of the context.
     fn chosen(&self, wanted: &[String]) -> Result<Vec<HostName>> {
         let context = self.context()?;
-        let names: Vec<&str> = context
-            .hosts
-            .iter()
-            .map(|host| host.name.as_str())
-            .collect();
-        for name in wanted {
-            if !names.contains(&name.as_str()) {
-                let error = Error::user(format!(
-                    "host {name:?} is not in context `{}`{}",
-                    context.name,
-                    near_miss(name, names.iter().copied())
-                        .map(|near| format!("; did you mean `{near}`?"))
-                        .unwrap_or_default()
-                ));
-                return Err(error.cause(format!("its hosts are {}", names.join(", "))));
-            }
+        let known = |name: &str| context.hosts.iter().any(|host| host.name.as_str() == name);
+        if let Some(name) = wanted.iter().find(|name| !known(name)) {
+            return Err(context.unknown_host(name));
         }
         let chosen = |host: &HostName| wanted.iter().any(|name| host.as_str() == name);
         Ok(context

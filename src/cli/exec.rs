@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use clap::Args;
 
 use super::App;
-use crate::engine::select::{Selection, choose};
+use super::which::Which;
+use crate::engine::select::choose;
 use crate::engine::{ExecRequest, Streams};
 use crate::error::{Error, Kind, Result};
 use crate::report::Terminal;
@@ -26,13 +27,8 @@ pub struct Exec {
     #[arg(value_name = "COMMAND", required = true, last = true)]
     command: Vec<String>,
 
-    /// On this host
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
-
-    /// In this replica
-    #[arg(long, value_name = "N")]
-    replica: Option<u32>,
+    #[command(flatten)]
+    which: Which,
 
     /// No terminal, even when there is one
     #[arg(short = 'T', long)]
@@ -54,12 +50,7 @@ pub struct Exec {
 impl Exec {
     /// Runs it.
     pub async fn run(self, app: &App) -> Result<()> {
-        let selection = Selection {
-            services: vec![self.service.parse()?],
-            host: self.host.map(|host| host.parse()).transpose()?,
-            replica: self.replica,
-            release: None,
-        };
+        let selection = self.which.of(vec![self.service.parse()?])?;
         let engine = app.engine().await?;
         engine.authorize("exec").await?;
         let observed = engine.containers().await?;

@@ -4,8 +4,8 @@ use clap::Args;
 
 use super::App;
 use super::rollout::{LockFlags, services};
+use super::which::Which;
 use crate::engine::Lifecycle;
-use crate::engine::select::Selection;
 use crate::error::Result;
 
 /// Which containers, and how.
@@ -15,13 +15,8 @@ pub struct Containers {
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
 
-    /// Only this host
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
-
-    /// Only this replica
-    #[arg(long, value_name = "N")]
-    replica: Option<u32>,
+    #[command(flatten)]
+    which: Which,
 
     #[command(flatten)]
     lock: LockFlags,
@@ -48,12 +43,7 @@ pub struct Rm {
 impl Containers {
     /// Runs `verb` on them.
     pub async fn run(self, app: &App, verb: Lifecycle) -> Result<()> {
-        let selection = Selection {
-            services: services(&self.services)?,
-            host: self.host.map(|host| host.parse()).transpose()?,
-            replica: self.replica,
-            release: None,
-        };
+        let selection = self.which.of(services(&self.services)?)?;
         let engine = app.engine().await?;
         let authority = engine.authorize(verb.name()).await?;
         app.banner(&engine).await?;

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::App;
 use super::rollout::services;
+use super::which::Which;
 use crate::engine::select::Selection;
 use crate::engine::{Engine, LogOptions};
 use crate::error::Result;
@@ -37,13 +38,8 @@ pub struct Logs {
     #[arg(long, short = 'n', value_name = "LINES")]
     tail: Option<u64>,
 
-    /// Only this host
-    #[arg(long, value_name = "HOST")]
-    host: Option<String>,
-
-    /// Only this replica
-    #[arg(long, value_name = "N")]
-    replica: Option<u32>,
+    #[command(flatten)]
+    which: Which,
 
     /// Show when each line was printed
     #[arg(long, short)]
@@ -53,12 +49,7 @@ pub struct Logs {
 impl Logs {
     /// Runs it.
     pub async fn run(self, app: &App) -> Result<()> {
-        let selection = Selection {
-            services: services(&self.services)?,
-            host: self.host.map(|host| host.parse()).transpose()?,
-            replica: self.replica,
-            release: None,
-        };
+        let selection = self.which.of(services(&self.services)?)?;
         let now = jiff::Timestamp::now();
         let options = LogOptions {
             follow: self.follow,

@@ -31,6 +31,7 @@ mod several;
 mod status;
 mod up;
 mod upkeep;
+mod which;
 
 use std::env;
 use std::ffi::OsString;

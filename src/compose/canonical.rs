@@ -1,6 +1,6 @@
 //! Short forms to long forms, after a document passed the schema.
 
-use super::diagnose::{Checked, Problem, fail};
+use super::diagnose::{Checked, Problem, all_right, fail};
 use super::mount;
 use super::node::{Entry, List, Map, Node, Value};
 use super::path::Path;
@@ -16,14 +16,6 @@ pub fn run(document: &mut Node, templates: bool) -> Checked<()> {
 }
 
 type Faults = Vec<Problem>;
-
-fn all_right(problems: Faults) -> Checked<()> {
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
-}
 
 fn visit(node: &mut Node, path: &Path<'_>, templates: bool, problems: &mut Faults) {
     let result = path.with(|keys| rewrite(node, keys));

@@ -91,6 +91,15 @@ pub fn tell(problems: &mut Vec<Problem>, problem: Problem) {
     }
 }
 
+/// What a pass that looked at everything answers.
+pub fn all_right(problems: Vec<Problem>) -> Checked<()> {
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
 /// Gives up with one problem.
 pub fn fail<T>(at: Span, message: impl Into<String>) -> Checked<T> {
     Err(vec![Problem::new(at, message)])

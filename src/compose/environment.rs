@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Checked, Problem, fail};
+use super::diagnose::{Checked, Problem, all_right, fail};
 use super::node::{Entry, Map, Node, Value};
 use super::{budget, dotenv};
 
@@ -213,11 +213,7 @@ fn each(
             return budget::too_many(service.node.at);
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    all_right(problems)
 }
 
 /// The variables of one entry of `env_file:`, which sees those `earlier` ones set.

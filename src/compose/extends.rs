@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Checked, Problem, fail};
+use super::diagnose::{Checked, Problem, all_right, fail};
 use super::explain::SHOWN;
 use super::loader::{Loader, Scope};
 use super::node::{Map, Node, Text, Value};
@@ -57,11 +57,7 @@ impl Loader {
                 break;
             }
         }
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(problems)
-        }
+        all_right(problems)
     }
 
     /// The service `name` laid over what it extends; none when it extends nothing.

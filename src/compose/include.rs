@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::diagnose::{Checked, Problem, fail};
+use super::diagnose::{Checked, Problem, all_right, fail};
 use super::extends::remote;
 use super::interpolate::warn;
 use super::loader::{Loader, Scope};
@@ -296,9 +296,5 @@ fn import(document: &mut Node, imported: Node, at: Span) -> Checked<()> {
             }
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    all_right(problems)
 }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::budget;
 use super::cast;
-use super::diagnose::{Checked, Problem, tell};
+use super::diagnose::{Checked, Problem, all_right, tell};
 use super::node::{Node, Value};
 use super::path::Path;
 use super::template::{self, Fault, Variable};
@@ -25,11 +25,7 @@ pub fn run(
         left: budget::MOST_TEXT,
     };
     pass.visit(node, &Path::ROOT);
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    all_right(problems)
 }
 
 /// The variables a document mentions, by name.

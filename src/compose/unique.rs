@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::{Checked, Problem, all_right};
 use super::mount;
 use super::node::{List, Node, Value};
 use super::path::Path;
@@ -11,11 +11,7 @@ use super::path::Path;
 pub fn run(document: &mut Node) -> Checked<()> {
     let mut problems = Vec::new();
     visit(document, &Path::ROOT, &mut problems);
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    all_right(problems)
 }
 
 fn visit(node: &mut Node, path: &Path<'_>, problems: &mut Vec<Problem>) {

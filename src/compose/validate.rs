@@ -1,6 +1,6 @@
 //! Rules about one resource that the schema cannot express.
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::{Checked, Problem, all_right};
 use super::node::Node;
 
 /// Checks the merged model.
@@ -67,14 +67,6 @@ pub fn paths(model: &Node) -> Checked<()> {
         }
     });
     all_right(problems)
-}
-
-fn all_right(problems: Vec<Problem>) -> Checked<()> {
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
 }
 
 fn list<'a>(node: &'a Node, key: &str) -> &'a [Node] {

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use indexmap::IndexMap;
 use tokio::sync::OnceCell;
 
-use crate::error::{Error, Kind, Result, near_miss};
+use crate::error::{Error, Kind, Result};
 use crate::event::Events;
 use crate::model::{Context, HostName};
 use crate::remote::Host;
@@ -135,7 +135,7 @@ impl Nodes {
     pub fn select(context: &Context, hosts: &[HostName], events: &Events) -> Result<Self> {
         for name in hosts {
             if context.host(name).is_none() {
-                return Err(unknown(context, name));
+                return Err(context.unknown_host(name.as_str()));
             }
         }
         let wanted = |name: &HostName| hosts.is_empty() || hosts.contains(name);
@@ -225,22 +225,6 @@ fn together(mut failures: Vec<Error>, total: usize) -> Result<()> {
         }
     }
     Err(hints.into_iter().fold(all, Error::hint))
-}
-
-fn unknown(context: &Context, name: &HostName) -> Error {
-    let names: Vec<&str> = context
-        .hosts
-        .iter()
-        .map(|host| host.name.as_str())
-        .collect();
-    let error = Error::user(format!(
-        "host `{name}` is not in context `{}`",
-        context.name
-    ));
-    match near_miss(name.as_str(), names.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint(format!("it has {}", names.join(", "))),
-    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{ContextName, HostName, RegistryPath};
+use crate::error::{Error, near_miss};
 
 /// One target environment, complete: every default is already filled in (spec §5.2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +37,21 @@ impl Context {
     #[must_use]
     pub fn host(&self, name: &HostName) -> Option<&Host> {
         self.hosts.iter().find(|host| host.name == *name)
+    }
+
+    /// What is said of a name that is none of its hosts.
+    #[must_use]
+    pub fn unknown_host(&self, name: &str) -> Error {
+        let names = || self.hosts.iter().map(|host| host.name.as_str());
+        let near = near_miss(name, names())
+            .map_or(String::new(), |near| format!("; did you mean `{near}`?"));
+        let known: Vec<String> = names().map(|name| format!("`{name}`")).collect();
+        Error::user(format!(
+            "host `{}` is not in context `{}`{near}",
+            name.escape_debug(),
+            self.name
+        ))
+        .cause(format!("its hosts are {}", known.join(", ")))
     }
 
     /// `SAFE` or `GUARDED` is part of the banner (spec §6.4).

@@ -4,7 +4,34 @@ use std::time::Duration;
 
 use indexmap::IndexMap;
 
-use super::{Mode, Placement, Project, Service, Template};
+use super::{Host, Mode, Placement, Project, Service, StackKey, Template};
+
+/// The stack of this project in the context `lab`.
+///
+/// # Panics
+/// When this is no name.
+pub fn key(project: &str) -> StackKey {
+    StackKey {
+        context: "lab".parse().unwrap(),
+        project: project.parse().unwrap(),
+    }
+}
+
+/// A host with this address and nothing else; an empty one is this machine.
+///
+/// # Panics
+/// When this is no name.
+pub fn host(name: &str, addr: &str) -> Host {
+    Host {
+        name: name.parse().unwrap(),
+        addr: addr.to_owned(),
+        mesh_ip: None,
+        user: None,
+        port: None,
+        labels: std::collections::BTreeMap::new(),
+        local: addr.is_empty(),
+    }
+}
 
 /// One replica anywhere, with every default and without an image.
 ///

@@ -1,23 +1,13 @@
-use std::collections::BTreeMap;
-
 use super::bootstrap::{Need, needs};
 use super::facts::{Access, parse};
 use super::judge::{self, Findings, Level, amount};
 use crate::model::{
-    Artifacts, Confirm, Context, Defaults, Host, HostName, Ports, Proxy, Safety, SafetyLevel, Ssh,
-    Upstreams,
+    Artifacts, Confirm, Context, Defaults, HostName, Ports, Proxy, Safety, SafetyLevel, Ssh,
+    Upstreams, fixtures,
 };
 
 fn context(driver: &str) -> Context {
-    let host = |name: &str| Host {
-        name: name.parse().unwrap(),
-        addr: format!("{name}.example"),
-        mesh_ip: None,
-        user: None,
-        port: None,
-        labels: BTreeMap::new(),
-        local: false,
-    };
+    let host = |name: &str| fixtures::host(name, &format!("{name}.example"));
     Context {
         name: "lab".parse().unwrap(),
         provider: None,

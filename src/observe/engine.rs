@@ -135,15 +135,9 @@ fn shipped(image: &ImageSummary) -> Vec<Digest> {
 mod tests {
     use super::*;
     use crate::event::Event;
+    use crate::model::fixtures::key;
     use serde_json::json;
     use std::sync::{Arc, Mutex};
-
-    fn key() -> StackKey {
-        StackKey {
-            context: "lab".parse().unwrap(),
-            project: "shop".parse().unwrap(),
-        }
-    }
 
     fn listed(name: &str, labels: &serde_json::Value, port: u16) -> ContainerSummary {
         serde_json::from_value(json!({
@@ -177,7 +171,7 @@ mod tests {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&warnings);
         let events = Events::new(move |event| sink.lock().unwrap().push(event));
-        let sorted = sort(&"a".parse().unwrap(), &key(), &all, &events);
+        let sorted = sort(&"a".parse().unwrap(), &key("shop"), &all, &events);
         let names: Vec<_> = sorted.ours.iter().map(|it| it.name.as_str()).collect();
         assert_eq!(names, ["first", "second"]);
         assert_eq!(sorted.our_ports, [20001, 20002].into());

@@ -42,15 +42,7 @@ impl Place {
     }
 
     async fn look(&self, proxy_files: &[String]) -> Result<Files> {
-        let host = model::Host {
-            name: "here".parse().unwrap(),
-            addr: String::new(),
-            mesh_ip: None,
-            user: None,
-            port: None,
-            labels: std::collections::BTreeMap::new(),
-            local: true,
-        };
+        let host = model::fixtures::host("here", "");
         let host = Host::new(&Ssh::default(), &host, &Events::none()).unwrap();
         let text = |path: &Path| path.to_str().unwrap().to_owned();
         let sink = Arc::clone(&self.warnings);

@@ -12,10 +12,7 @@ use super::networks::resolve_network;
 use super::order::Turn;
 use super::routes::{self, Routing};
 use super::stages::{self, Leaving, Stages};
-use super::{
-    Action, Plan, ReplicaAction, ReplicaPlan, ServicePlan, StepKind, check, names, order, prune,
-    volumes,
-};
+use super::{Action, Plan, ServicePlan, StepKind, check, names, order, prune, summary, volumes};
 use crate::error::{Error, Result};
 use crate::model::{HostName, ReleaseId, Service, ServiceName};
 
@@ -243,27 +240,9 @@ fn services(current: &Current<'_>, fleet: &Fleet<'_>) -> IndexMap<ServiceName, S
     let names: BTreeSet<&ServiceName> = recorded.chain(current.services.keys()).collect();
     let mut plans = IndexMap::new();
     for name in names {
-        let recorded = current.recorded(name);
-        let replicas = containers(current, name).map(|container| ReplicaPlan {
-            number: container.number,
-            host: container.host.clone(),
-            action: ReplicaAction::Remove,
-            ports: container.ports.clone(),
-            reason: None,
-        });
-        plans.insert(
-            name.clone(),
-            ServicePlan {
-                current: recorded.map(|one| one.image.manifest.digest.clone()),
-                desired: None,
-                pending: false,
-                image: recorded.map_or_else(String::new, |one| one.image.reference.clone()),
-                placement_before: current.counts(name, fleet),
-                placement_after: BTreeMap::new(),
-                replicas: replicas.collect(),
-                reasons: vec!["the project is removed".to_owned()],
-            },
-        );
+        let why = "the project is removed".to_owned();
+        let plan = summary::gone(name, containers(current, name), current, fleet, why);
+        plans.insert(name.clone(), plan);
     }
     plans
 }

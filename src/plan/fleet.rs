@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::PlannedHost;
-use crate::error::{Error, Result, near_miss};
+use crate::error::{Error, Result};
 use crate::model::{Context, Host, HostName, HostObserved, Observed};
 
 /// A host and its observation.
@@ -43,7 +43,7 @@ impl<'a> Fleet<'a> {
         }
         for name in only {
             if context.host(name).is_none() {
-                return Err(unknown_host(context, name.as_str()));
+                return Err(context.unknown_host(name.as_str()));
             }
         }
         let mut fleet = Self {
@@ -87,19 +87,6 @@ impl<'a> Fleet<'a> {
                 platform: member.observed.platform.clone(),
             })
             .collect()
-    }
-}
-
-/// A name that is not in the inventory, with the near miss.
-pub(super) fn unknown_host(context: &Context, name: &str) -> Error {
-    let known: Vec<&str> = context.hosts.iter().map(|h| h.name.as_str()).collect();
-    let error = Error::user(format!(
-        "host `{name}` is not in context `{}`",
-        context.name
-    ));
-    match near_miss(name, known.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error.hint(format!("its hosts are {}", list(known))),
     }
 }
 

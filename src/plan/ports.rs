@@ -157,13 +157,7 @@ pub(super) fn block(range: Ports, key: &StackKey, service: &ServiceName) -> Rang
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn key(project: &str) -> StackKey {
-        StackKey {
-            context: "lab".parse().unwrap(),
-            project: project.parse().unwrap(),
-        }
-    }
+    use crate::model::fixtures::key;
 
     #[test]
     fn blocks_start_at_hundreds_and_stay_in_the_range() {

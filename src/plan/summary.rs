@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 
 use super::converge::Removed;
-use super::current::Current;
+use super::current::{Current, Standing};
 use super::diff::{self, Slot};
 use super::fleet::Fleet;
 use super::goal::Goal;
@@ -64,33 +64,45 @@ pub(super) fn services(
         );
     }
     for one in removed {
-        let replicas = one.containers.iter().map(|container| ReplicaPlan {
-            number: container.number,
-            host: container.host.clone(),
-            action: ReplicaAction::Remove,
-            ports: container.ports.clone(),
-            reason: None,
-        });
+        let why = match goal.restored {
+            Some(release) => format!("not part of {release}"),
+            None => "no longer in the Compose file".to_owned(),
+        };
+        let containers = one.containers.iter().copied();
         plans.insert(
             one.name.clone(),
-            ServicePlan {
-                current: deployed(current, one.name),
-                desired: None,
-                pending: false,
-                image: current
-                    .recorded(one.name)
-                    .map_or_else(String::new, |recorded| recorded.image.reference.clone()),
-                placement_before: current.counts(one.name, fleet),
-                placement_after: BTreeMap::new(),
-                replicas: replicas.collect(),
-                reasons: vec![match goal.restored {
-                    Some(release) => format!("not part of {release}"),
-                    None => "no longer in the Compose file".to_owned(),
-                }],
-            },
+            gone(one.name, containers, current, fleet, why),
         );
     }
     plans
+}
+
+/// A service of which nothing stays.
+pub(super) fn gone<'c>(
+    name: &ServiceName,
+    containers: impl Iterator<Item = &'c Standing>,
+    current: &Current<'_>,
+    fleet: &Fleet<'_>,
+    why: String,
+) -> ServicePlan {
+    let replicas = containers.map(|container| ReplicaPlan {
+        number: container.number,
+        host: container.host.clone(),
+        action: ReplicaAction::Remove,
+        ports: container.ports.clone(),
+        reason: None,
+    });
+    let recorded = current.recorded(name);
+    ServicePlan {
+        current: deployed(current, name),
+        desired: None,
+        pending: false,
+        image: recorded.map_or_else(String::new, |one| one.image.reference.clone()),
+        placement_before: current.counts(name, fleet),
+        placement_after: BTreeMap::new(),
+        replicas: replicas.collect(),
+        reasons: vec![why],
+    }
 }
 
 /// The image a service has now: of the release that serves, else of what runs.

@@ -249,15 +249,7 @@ mod tests {
     use super::*;
 
     fn host(addr: &str) -> model::Host {
-        model::Host {
-            name: "web-1".parse().unwrap(),
-            addr: addr.to_owned(),
-            mesh_ip: None,
-            user: None,
-            port: None,
-            labels: std::collections::BTreeMap::new(),
-            local: false,
-        }
+        model::fixtures::host("web-1", addr)
     }
 
     #[test]

@@ -149,7 +149,7 @@ fn is_noise(line: &str) -> bool {
 mod tests {
     use super::*;
     use crate::error::Kind;
-    use crate::model::{Host, Ssh};
+    use crate::model::{Ssh, fixtures};
 
     fn address(bastion: Option<&str>) -> Address {
         let ssh = Ssh {
@@ -157,15 +157,7 @@ mod tests {
             bastion: bastion.map(str::to_owned),
             ..Ssh::default()
         };
-        let host = Host {
-            name: "web-1".parse().unwrap(),
-            addr: "10.0.0.9".to_owned(),
-            mesh_ip: None,
-            user: None,
-            port: None,
-            labels: std::collections::BTreeMap::new(),
-            local: false,
-        };
+        let host = fixtures::host("web-1", "10.0.0.9");
         Address::new(&ssh, &host).unwrap()
     }
 

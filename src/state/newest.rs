@@ -129,18 +129,12 @@ fn parse(key: &StackKey, bytes: &[u8]) -> std::result::Result<ProjectState, Unus
 mod tests {
     use super::*;
     use crate::error::Kind;
-
-    fn key() -> StackKey {
-        StackKey {
-            context: "lab".parse().unwrap(),
-            project: "shop".parse().unwrap(),
-        }
-    }
+    use crate::model::fixtures::key;
 
     fn state(serial: u64) -> ProjectState {
         ProjectState {
             serial,
-            ..ProjectState::empty(key())
+            ..ProjectState::empty(key("shop"))
         }
     }
 
@@ -162,7 +156,7 @@ mod tests {
 
     #[test]
     fn nothing_anywhere_is_a_project_never_deployed() {
-        let found = newest(&key(), &[copy("a", None), copy("b", None)]).unwrap();
+        let found = newest(&key("shop"), &[copy("a", None), copy("b", None)]).unwrap();
         assert_eq!(found, Found::default());
     }
 
@@ -175,7 +169,7 @@ mod tests {
             copy("c", None),
             copy("d", Some(&new)),
         ];
-        let found = newest(&key(), &copies).unwrap();
+        let found = newest(&key("shop"), &copies).unwrap();
         assert_eq!(found.state.map(|state| state.serial), Some(5));
         assert_eq!(names(&found.stale), ["a", "c"]);
         assert!(found.warnings.is_empty());
@@ -189,7 +183,7 @@ mod tests {
             copy("a", Some(&json(&state(5)))),
             copy("b", Some(&json(&other))),
         ];
-        let found = newest(&key(), &copies).unwrap();
+        let found = newest(&key("shop"), &copies).unwrap();
         assert_eq!(found.state, Some(state(5)));
         assert_eq!(names(&found.stale), ["b"]);
     }
@@ -199,7 +193,7 @@ mod tests {
         let good = json(&state(2));
         for broken in ["", "{", "[]", "\u{0}\u{1b}[2J", &good[..good.len() / 2]] {
             let copies = [copy("a", Some(broken)), copy("b", Some(&good))];
-            let found = newest(&key(), &copies).unwrap();
+            let found = newest(&key("shop"), &copies).unwrap();
             assert_eq!(found.state, Some(state(2)), "{broken:?}");
             assert_eq!(names(&found.stale), ["a"]);
             assert!(found.warnings[0].contains("host `a`"));
@@ -209,7 +203,7 @@ mod tests {
 
     #[test]
     fn only_broken_copies_are_an_error_that_names_them() {
-        let error = newest(&key(), &[copy("a", Some("{}")), copy("b", None)]).unwrap_err();
+        let error = newest(&key("shop"), &[copy("a", Some("{}")), copy("b", None)]).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("host `a`") && text.contains("/s/lab/shop/state.json"));
         assert!(error.hints()[0].contains("webpods up"));
@@ -220,7 +214,7 @@ mod tests {
     fn another_projects_state_in_our_folder_is_broken() {
         let mut other = state(3);
         other.key.project = "other".parse().unwrap();
-        let error = newest(&key(), &[copy("a", Some(&json(&other)))]).unwrap_err();
+        let error = newest(&key("shop"), &[copy("a", Some(&json(&other)))]).unwrap_err();
         assert!(error.to_string().contains("it belongs to `lab/other`"));
     }
 
@@ -231,7 +225,7 @@ mod tests {
             copy("a", Some(&good)),
             copy("b", Some("{\"version\": 2, \"new\": true}")),
         ];
-        let error = newest(&key(), &copies).unwrap_err();
+        let error = newest(&key("shop"), &copies).unwrap_err();
         assert!(error.to_string().contains("format 2"), "{error}");
     }
 }

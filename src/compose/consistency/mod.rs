@@ -8,7 +8,7 @@ mod cycles;
 mod references;
 mod twice;
 
-use super::diagnose::{Checked, Problem};
+use super::diagnose::{Checked, Problem, all_right};
 use super::environment::truth;
 use super::node::{Entry, Map, Node, Text};
 use super::problems::Problems;
@@ -30,11 +30,7 @@ pub fn run(model: &Node, disabled: &Map, earlier: &Problems) -> Checked<()> {
         pass.cycles(services);
     }
     pass.secrets();
-    if pass.problems.is_empty() {
-        Ok(())
-    } else {
-        Err(pass.problems)
-    }
+    all_right(pass.problems)
 }
 
 /// No two services that take part have one container name.
@@ -48,11 +44,7 @@ pub fn container_names(model: &Node) -> Checked<()> {
     if let Some(services) = model.get("services").and_then(Node::as_map) {
         pass.containers(services);
     }
-    if pass.problems.is_empty() {
-        Ok(())
-    } else {
-        Err(pass.problems)
-    }
+    all_right(pass.problems)
 }
 
 struct Pass<'a> {

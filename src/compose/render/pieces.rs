@@ -6,7 +6,7 @@ use serde_json::{Map as Object, Value as Json};
 use super::fields::{self, TOP};
 use super::pass::Pass;
 use super::{Field, Form, Keep, Type, order, raw, value};
-use crate::compose::diagnose::Checked;
+use crate::compose::diagnose::{Checked, all_right};
 use crate::compose::node::{Entry, Map, Node, Text};
 use crate::compose::path::Path;
 
@@ -165,11 +165,7 @@ pub fn check(model: &Node) -> Checked<()> {
             problems.append(&mut pass.problems);
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    all_right(problems)
 }
 
 fn sorted(model: &Node, form: Form) -> Vec<(&Text, &Entry)> {

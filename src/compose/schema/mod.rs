@@ -16,7 +16,7 @@ pub use shape::Shape;
 use shape::{Kind, NAMES, Object};
 pub use top::DOCUMENT;
 
-use super::diagnose::{Checked, Problem, tell};
+use super::diagnose::{Checked, Problem, all_right, tell};
 use super::node::{Map, Node, Value};
 use super::path::Path;
 use super::source::Span;
@@ -26,11 +26,7 @@ use crate::error::near_miss;
 pub fn check(document: &Node) -> Checked<()> {
     let mut problems = Vec::new();
     visit(document, &DOCUMENT, &Path::ROOT, &mut problems);
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    all_right(problems)
 }
 
 fn visit(node: &Node, shape: &Shape, path: &Path<'_>, problems: &mut Vec<Problem>) {

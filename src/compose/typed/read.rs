@@ -1,6 +1,6 @@
 //! Reading the printed model, whose values already have their types.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use crate::compose::units;
 
@@ -10,6 +10,24 @@ pub fn string(value: &Json) -> Option<String> {
         .as_str()
         .filter(|text| !text.is_empty())
         .map(str::to_owned)
+}
+
+/// A list, or nothing: what is not written is left to the engine.
+pub fn list_or_null(list: Vec<Json>) -> Json {
+    if list.is_empty() {
+        Json::Null
+    } else {
+        Json::Array(list)
+    }
+}
+
+/// An object, or nothing.
+pub fn object_or_null(map: Map<String, Json>) -> Json {
+    if map.is_empty() {
+        Json::Null
+    } else {
+        Json::Object(map)
+    }
 }
 
 /// A list of texts; none is an empty one.

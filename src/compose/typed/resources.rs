@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::read::{bytes, items, nano_cpus, number, object, string, texts};
+use super::read::{bytes, items, list_or_null, nano_cpus, number, object, string, texts};
 
 /// The parts of the Engine's `HostConfig` that are resources.
 pub fn read(tree: &Json) -> Map<String, Json> {
@@ -88,11 +88,7 @@ fn ulimits(tree: &Json) -> Json {
             json!({"Name": name, "Soft": soft.unwrap_or(0), "Hard": hard.unwrap_or(0)})
         })
         .collect();
-    if list.is_empty() {
-        Json::Null
-    } else {
-        json!(list)
-    }
+    list_or_null(list)
 }
 
 /// A device named `vendor/class=name` is requested by that name instead.
@@ -113,11 +109,7 @@ fn devices(tree: &Json) -> Json {
             }))
         })
         .collect();
-    if list.is_empty() {
-        Json::Null
-    } else {
-        json!(list)
-    }
+    list_or_null(list)
 }
 
 fn cdi(tree: &Json) -> Option<Json> {
@@ -165,9 +157,5 @@ fn throttles(tree: &Json) -> Json {
             Json::Object(throttle)
         })
         .collect();
-    if list.is_empty() {
-        Json::Null
-    } else {
-        json!(list)
-    }
+    list_or_null(list)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use bollard::models::ContainerCreateBody;
 use serde_json::{Map, Value as Json, json};
 
-use super::read::{flag, items, nanoseconds, number, object, string, texts};
+use super::read::{flag, items, nanoseconds, number, object, object_or_null, string, texts};
 use super::{Input, capabilities, resources};
 use crate::compose::diagnose::{Checked, fail};
 use crate::compose::interpolate::warn;
@@ -110,11 +110,7 @@ fn exposed(tree: &Json) -> Json {
     ports.sort();
     ports.dedup();
     let map: Map<String, Json> = ports.into_iter().map(|port| (port, json!({}))).collect();
-    if map.is_empty() {
-        Json::Null
-    } else {
-        Json::Object(map)
-    }
+    object_or_null(map)
 }
 
 fn healthcheck(tree: &Json) -> Json {
@@ -194,11 +190,7 @@ fn tmpfs(tree: &Json) -> Json {
             (path.to_owned(), json!(options))
         })
         .collect();
-    if map.is_empty() {
-        Json::Null
-    } else {
-        Json::Object(map)
-    }
+    object_or_null(map)
 }
 
 fn logging(tree: &Json) -> Json {
