@@ -61,6 +61,15 @@ fn bytes_in(node: &Node, cache: &str) -> u64 {
 fn hosts_say_what_they_keep_and_for_whom() {
     let project = Project::compose("keeps", ONE);
     let sharer = Project::compose("sharer", ONE);
+    // A base of their own: what other journeys brought to the node's engine need not be sent.
+    for both in [&project, &sharer] {
+        both.write("app/base", &project.name);
+        let dockerfile = both.read("app/Dockerfile");
+        let first = "FROM scratch\n";
+        assert!(dockerfile.contains(first), "{dockerfile}");
+        let based = dockerfile.replace(first, "FROM scratch\nCOPY base /base\n");
+        both.write("app/Dockerfile", &based);
+    }
     let cache = own_cache(&project, "shared", "");
     own_cache(&sharer, "shared", "");
     version(&project, "1");
