@@ -28,7 +28,7 @@ impl Engine {
             failed: BTreeSet::new(),
             failure: None,
         };
-        let mut loads: Vec<Load<'_>> = plan.hosts.iter().map(|host| Load::of(plan, host)).collect();
+        let mut loads: Vec<Load> = plan.hosts.iter().map(|host| Load::of(plan, host)).collect();
         sending.ship(&loads, |blob| blob.from.is_none()).await;
         for load in &mut loads {
             load.blobs.retain(|blob| blob.from.is_some());
@@ -57,14 +57,14 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     /// Ships the blobs that are wanted now.
-    async fn ship(&mut self, loads: &[Load<'_>], wanted: impl Fn(&BlobShipment) -> bool) {
+    async fn ship(&mut self, loads: &[Load], wanted: impl Fn(&BlobShipment) -> bool) {
         let shipping = self.shipping;
         let hosts = loads.iter().filter_map(|load| {
             let node = shipping.nodes.get(&load.host)?;
             let blobs = load.blobs.iter().filter(|blob| wanted(blob));
             let blobs: Vec<BlobShipment> = blobs.cloned().collect();
             Some(async move {
-                let shipped = shipping.ship(node, &blobs, load.total).await;
+                let shipped = shipping.ship(node, &blobs, &load.images).await;
                 (&load.host, shipped)
             })
         });
@@ -78,7 +78,7 @@ impl Sending<'_> {
     }
 
     /// Has the hosts that got everything load their images.
-    async fn load(&mut self, loads: &[Load<'_>]) {
+    async fn load(&mut self, loads: &[Load]) {
         let shipping = self.shipping;
         let failed = self.failed.clone();
         let sound = loads.iter().filter(|load| !failed.contains(&load.host));
@@ -112,28 +112,28 @@ impl Sending<'_> {
 }
 
 /// What one host lacks.
-struct Load<'a> {
+struct Load {
     host: HostName,
     blobs: Vec<BlobShipment>,
-    images: Vec<&'a Image>,
+    images: Vec<Image>,
     /// Bytes of the images.
     total: u64,
 }
 
-impl<'a> Load<'a> {
-    fn of(plan: &'a Plan, host: &PlannedHost) -> Self {
+impl Load {
+    fn of(plan: &Plan, host: &PlannedHost) -> Self {
         let (mut blobs, mut images) = (Vec::new(), Vec::new());
         for image in &plan.images {
             let mut shipments = image.shipments.iter();
             if let Some(shipment) = shipments.find(|one| one.host == host.name) {
                 blobs.extend(shipment.blobs.iter().cloned());
-                images.push(&image.image);
+                images.push(image.image.clone());
             }
         }
         Self {
             host: host.name.clone(),
             blobs,
-            total: images.iter().map(|image| image.size()).sum(),
+            total: images.iter().map(Image::size).sum(),
             images,
         }
     }

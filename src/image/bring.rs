@@ -44,7 +44,7 @@ impl Shipping<'_> {
                 from: None,
             })
             .collect();
-        self.ship(node, &blobs, 0).await?;
+        self.ship(node, &blobs, &[]).await?;
         load(node, cache_dir, image).await
     }
 }

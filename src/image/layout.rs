@@ -10,6 +10,9 @@ use super::{Store, manifest};
 use crate::error::{Error, Result};
 use crate::model::{Blob, Digest, Image};
 
+/// Archives consist of records of so many bytes.
+const RECORD: u64 = 512;
+
 /// The blobs of an image's archive, each once, without the layers the engine supplies itself.
 pub(super) fn blobs<'a>(image: &'a Image, supplied: &BTreeSet<Digest>) -> Vec<&'a Blob> {
     let mut seen = BTreeSet::new();
@@ -109,10 +112,34 @@ fn append_documents(archive: &mut Builder<impl Write>, images: &[Named]) -> io::
 
 /// A tar of the documents alone, for the name it has on hosts; the host adds the blobs.
 pub(super) fn head(image: &Image) -> Result<Vec<u8>> {
+    tail(&[image])
+}
+
+/// The documents of several images under the names they have on hosts, and the end of an archive
+/// that has their blobs before.
+pub(super) fn tail(images: &[&Image]) -> Result<Vec<u8>> {
+    let named: Vec<Named> = images.iter().map(|image| Named::on_hosts(image)).collect();
     let mut archive = Builder::new(Vec::new());
-    append_documents(&mut archive, &[Named::on_hosts(image)])
+    append_documents(&mut archive, &named)
         .and_then(|()| archive.into_inner())
-        .map_err(|error| Error::user("the image's archive cannot be made").cause(error))
+        .map_err(unmakeable)
+}
+
+/// What stands before a blob in an archive.
+pub(super) fn before(blob: &Blob) -> Result<Vec<u8>> {
+    let mut header = header(blob.size);
+    header.set_path(path(blob)).map_err(unmakeable)?;
+    header.set_cksum();
+    Ok(header.as_bytes().to_vec())
+}
+
+/// How many zeros stand behind a blob in an archive.
+pub(super) fn behind(blob: &Blob) -> u64 {
+    blob.size.next_multiple_of(RECORD) - blob.size
+}
+
+fn unmakeable(error: io::Error) -> Error {
+    Error::user("the image's archive cannot be made").cause(error)
 }
 
 /// The whole archive under the name it has on hosts, blobs from the local store.
@@ -151,6 +178,8 @@ fn whole(
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read as _;
+
     use super::super::Wanted;
     use super::*;
 
@@ -161,6 +190,31 @@ mod tests {
         let image = manifest::tests::image(&store, &[b"base", b"top", b"base"]);
         let mut bytes = Vec::new();
         write(&store, &image, &BTreeSet::new(), &mut bytes).unwrap();
+        let other = Store::at(folder.path().join("b")).unwrap();
+        let wanted = Wanted {
+            reference: "app:1",
+            platform: None,
+        };
+        assert_eq!(other.import(&*bytes, wanted).unwrap(), image);
+    }
+
+    #[test]
+    fn an_archive_can_be_put_together_piece_by_piece() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path().join("a")).unwrap();
+        let full = vec![7; 1024];
+        let image = manifest::tests::image(&store, &[b"base", b"", &full]);
+        let mut bytes = Vec::new();
+        for blob in blobs(&image, &BTreeSet::new()) {
+            bytes.extend(before(blob).unwrap());
+            store
+                .read(&blob.digest)
+                .unwrap()
+                .read_to_end(&mut bytes)
+                .unwrap();
+            bytes.resize(bytes.len() + usize::try_from(behind(blob)).unwrap(), 0);
+        }
+        bytes.extend(tail(&[&image]).unwrap());
         let other = Store::at(folder.path().join("b")).unwrap();
         let wanted = Wanted {
             reference: "app:1",

@@ -1,8 +1,8 @@
 # Receives blobs into a cache. $1: cache, $2: client, $3: this attempt, $4: what makes blobs of
-# others, for perl, $5: the same for python3.
+# others, for perl, $5: the same for python3, $6: the engine's socket. engine.sh comes before it.
 #
 # Input: `<hex> <size>` lines and an empty line. Prints what it has (`bare`: without its index) and
-# wants, and what it can do.
+# wants, and what it can do. With `known` behind it, a blob is only asked for.
 # Then it answers questions, as long as there are any:
 #   like, `<hex> <sketch>` lines, an empty line: which blobs are alike, then `end`
 #   index <hex>: `index <hex> <size>` and the index
@@ -10,6 +10,10 @@
 #   <hex> <offset> <size>, and the bytes from the offset on
 #   <hex> <offset> <size> made <base>…, and how these bytes are made of those blobs
 # and for each index: index <hex> <size>, and the index.
+# Between `open` and `close` the blobs go on to the engine as well, as parts of an archive:
+#   copy <size>, and bytes of the archive that are no blob
+#   give <hex>: a blob of the cache
+# Documents come last, so the engine has no archive before every blob of it was checked.
 # Prints `ok <hex>` for each blob that arrived and is what it claims.
 set -u
 umask 077
@@ -50,12 +54,13 @@ alive
 need=0
 lease=$cache/leases/$client.$attempt
 : >"$lease" || exit 1
-while IFS=' ' read -r hex size && [ -n "$hex" ]; do
+while IFS=' ' read -r hex size only && [ -n "$hex" ]; do
   echo "$hex" >>"$lease"
   if [ "$(stat -c %s "$blobs/$hex" 2>/dev/null)" = "$size" ]; then
     if [ -e "$indexes/$hex" ]; then echo "have $hex"; else echo "bare $hex"; fi
     continue
   fi
+  [ "$only" != known ] || continue
   offset=$(stat -c %s "$tmp/$hex.$part" 2>/dev/null) || offset=0
   if [ "$offset" -gt "$size" ]; then
     rm -f -- "$tmp/$hex.$part"
@@ -119,47 +124,89 @@ else
   digest() { sha256sum; }
 fi
 
-unpack | while IFS=' ' read -r hex offset size how bases; do
-  if [ "$hex" = index ]; then
-    hex=$offset
-    file=$tmp/$hex.index.$attempt
-    take "$size" >"$file"
-    if [ "$(stat -c %s "$file")" != "$size" ] || ! mv -f -- "$file" "$indexes/$hex"; then
-      rm -f -- "$file"
+# Where bytes go that are the engine's too.
+engine=/dev/null
+loading=
+also() {
+  if [ -n "$loading" ]; then tee -- "$engine"; else cat; fi
+}
+unpack | {
+  while IFS=' ' read -r hex offset size how bases; do
+    case $hex in
+      index)
+        hex=$offset
+        file=$tmp/$hex.index.$attempt
+        take "$size" >"$file"
+        if [ "$(stat -c %s "$file")" != "$size" ] || ! mv -f -- "$file" "$indexes/$hex"; then
+          rm -f -- "$file"
+          exit 1
+        fi
+        continue
+        ;;
+      open)
+        pipe=$tmp/engine.$attempt
+        if mkfifo -- "$pipe"; then
+          # Whatever becomes of the engine, blobs go on into the cache.
+          { into_engine "$6" >/dev/null 2>&1; cat >/dev/null; } <"$pipe" 9>&- &
+          loading=$!
+          exec 8>"$pipe"
+          rm -f -- "$pipe"
+          engine=/dev/fd/8
+        fi
+        continue
+        ;;
+      copy)
+        alive
+        take "$offset" >>"$engine"
+        continue
+        ;;
+      give)
+        cat -- "$blobs/$offset" >>"$engine"
+        continue
+        ;;
+      close)
+        exec 8>&-
+        engine=/dev/null
+        continue
+        ;;
+    esac
+    file=$tmp/$hex.$part
+    [ "$offset" -gt 0 ] || : >"$file" || exit 1
+    rm -f -- "$failed"
+    got=$({
+      [ "$offset" -eq 0 ] || cat -- "$file" | also
+      if [ "$how" = made ]; then
+        # The names of blobs are words.
+        { rebuild make "$blobs" "$file" "$offset" "$size" $bases || echo $? >"$failed"; } | also
+      else
+        take $((size - offset)) | tee -a -- "$file" "$engine"
+      fi
+    } | digest) || exit 1
+    if [ -s "$failed" ] && [ "$(cat -- "$failed")" = 9 ]; then
+      got=
+    elif [ "$(stat -c %s "$file")" != "$size" ]; then
+      echo "short $hex"
       exit 1
     fi
-    continue
-  fi
-  file=$tmp/$hex.$part
-  [ "$offset" -gt 0 ] || : >"$file" || exit 1
-  rm -f -- "$failed"
-  got=$({
-    [ "$offset" -eq 0 ] || cat -- "$file"
-    if [ "$how" = made ]; then
-      # The names of blobs are words.
-      rebuild make "$blobs" "$file" "$offset" "$size" $bases || echo $? >"$failed"
-    else
-      take $((size - offset)) | tee -a -- "$file"
+    if [ "${got%% *}" != "$hex" ]; then
+      rm -f -- "$file"
+      # A base or its index is not what it should be. What is sound keeps its name only.
+      for base in $bases; do
+        rm -f -- "$indexes/$base"
+        sum=$(digest <"$blobs/$base") || continue
+        [ "${sum%% *}" = "$base" ] || { rm -f -- "$blobs/$base" && echo "damaged $base"; }
+      done
+      echo "bad $hex"
+      exit 1
     fi
-  } | digest) || exit 1
-  if [ -s "$failed" ] && [ "$(cat -- "$failed")" = 9 ]; then
-    got=
-  elif [ "$(stat -c %s "$file")" != "$size" ]; then
-    echo "short $hex"
-    exit 1
+    mv -f -- "$file" "$blobs/$hex" || exit 1
+    alive
+    echo "ok $hex"
+  done
+  if [ -n "$loading" ]; then
+    while sleep 5; do alive; done >/dev/null 2>&1 9>&- &
+    waiting=$!
+    wait "$loading"
+    kill "$waiting"
   fi
-  if [ "${got%% *}" != "$hex" ]; then
-    rm -f -- "$file"
-    # A base or its index is not what it should be. What is sound keeps its name only.
-    for base in $bases; do
-      rm -f -- "$indexes/$base"
-      sum=$(digest <"$blobs/$base") || continue
-      [ "${sum%% *}" = "$base" ] || { rm -f -- "$blobs/$base" && echo "damaged $base"; }
-    done
-    echo "bad $hex"
-    exit 1
-  fi
-  mv -f -- "$file" "$blobs/$hex" || exit 1
-  alive
-  echo "ok $hex"
-done
+}

@@ -7,10 +7,12 @@ use std::time::Instant;
 use tokio::sync::mpsc::Sender;
 
 use super::answer::Packing;
+use super::archive::Assembly;
 use super::pack::{Packer, Spent};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
 use crate::image::chunk::{Base, Recipe, SMALLEST, Stretch};
+use crate::image::layout;
 use crate::model::{Blob, Digest};
 
 /// Bytes read at once.
@@ -67,6 +69,8 @@ pub(super) struct Load {
     pub(super) parts: Vec<Part>,
     /// Blobs whose index goes too.
     pub(super) indexes: Vec<Blob>,
+    /// What the host's engine gets at the same time.
+    pub(super) archive: Option<Assembly>,
 }
 
 /// Sends the whole stream as packets. Ends early, without error, when nobody receives any more.
@@ -87,10 +91,20 @@ pub(super) fn feed(
         reported: 0,
         since: Instant::now(),
     };
+    if let Some(archive) = &load.archive {
+        feeder.open(archive)?;
+    }
     for part in &load.parts {
-        if !feeder.part(part)? {
+        let whole = match &load.archive {
+            Some(_) => feeder.member(part)?,
+            None => feeder.part(part)?,
+        };
+        if !whole {
             return Ok(());
         }
+    }
+    if let Some(archive) = &load.archive {
+        feeder.close(archive)?;
     }
     for blob in &load.indexes {
         if !feeder.index(blob)? {
@@ -128,6 +142,48 @@ struct Feeder<'a> {
 }
 
 impl Feeder<'_> {
+    /// Begins an archive for the engine with what the host has.
+    fn open(&mut self, archive: &Assembly) -> Result<()> {
+        self.write(b"open\n")?;
+        for blob in &archive.given {
+            self.copy(&layout::before(blob)?)?;
+            self.write(format!("give {}\n", blob.digest.hex()).as_bytes())?;
+            self.padding(blob)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a blob that is a member of the archive. False: nobody receives any more.
+    fn member(&mut self, part: &Part) -> Result<bool> {
+        self.copy(&layout::before(&part.blob)?)?;
+        let whole = self.part(part)?;
+        self.padding(&part.blob)?;
+        Ok(whole)
+    }
+
+    /// Ends the archive. The engine begins to unpack it.
+    fn close(&mut self, archive: &Assembly) -> Result<()> {
+        self.copy(&archive.tail)?;
+        self.write(b"close\n")?;
+        self.packer.flush().explain(unpackable)?;
+        self.hand_over()?;
+        Ok(())
+    }
+
+    /// Sends bytes that are for the engine alone.
+    fn copy(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write(format!("copy {}\n", bytes.len()).as_bytes())?;
+        self.write(bytes)
+    }
+
+    fn padding(&mut self, blob: &Blob) -> Result<()> {
+        let zeros = usize::try_from(layout::behind(blob)).unwrap_or_default();
+        if zeros == 0 {
+            return Ok(());
+        }
+        self.copy(&vec![0; zeros])
+    }
+
     /// Sends a blob. False: nobody receives any more.
     fn part(&mut self, part: &Part) -> Result<bool> {
         let mut file = self.store.read(&part.blob.digest)?;

@@ -9,6 +9,7 @@
 //! way is sent from here; what is not here either is fetched from that host first.
 
 mod answer;
+mod archive;
 mod delta;
 mod feed;
 mod pack;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use self::archive::Archive;
 use self::pass::Pass;
 use self::transfer::{Failure, Transfer};
 use super::have::fetch;
@@ -29,7 +31,7 @@ use super::{Store, adopt, amount};
 use crate::docker::{Node, Nodes};
 use crate::error::Result;
 use crate::event::{Event, Events};
-use crate::model::{Blob, Context, HostName};
+use crate::model::{Blob, Context, HostName, Image};
 use crate::plan::BlobShipment;
 use crate::remote::Host;
 
@@ -84,13 +86,18 @@ impl Shipping<'_> {
     /// Sends the blobs that a host's cache lacks, all in one stream, or has other hosts pass them
     /// on. This machine needs none: its engine loads from the store.
     ///
-    /// `whole` is what the host needs altogether, in bytes, for the message at the end; what is
-    /// less than the blobs means these.
+    /// `images` are those that the blobs belong to. The host's engine reads them while they arrive,
+    /// as far as that can be done; whether it has them is for [`Shipping::bring`] to see.
     ///
     /// # Errors
     /// As for blobs that cannot be had or a host that cannot take them: it has too little space,
     /// refuses to write, or is lost for good; a blob is not in the store or is damaged there.
-    pub async fn ship(&self, node: &Node, blobs: &[BlobShipment], whole: u64) -> Result<Shipped> {
+    pub async fn ship(
+        &self,
+        node: &Node,
+        blobs: &[BlobShipment],
+        images: &[Image],
+    ) -> Result<Shipped> {
         if blobs.is_empty() || node.host.is_local() {
             return Ok(Shipped::default());
         }
@@ -112,8 +119,17 @@ impl Shipping<'_> {
             }
         }
         if !direct.is_empty() {
-            let cache = &self.context.artifacts.remote_cache_dir;
-            let (sent, lacked) = send(&node.host, cache, &direct, self.store, self.events).await?;
+            // An engine that does not answer is no reason not to fill the cache.
+            let archive = Archive::new(node, images).await.unwrap_or_default();
+            let (sent, lacked) = send(
+                &node.host,
+                &self.context.artifacts.remote_cache_dir,
+                &direct,
+                archive.as_ref(),
+                self.store,
+                self.events,
+            )
+            .await?;
             shipped.sent += sent;
             shipped.lacked += lacked;
         }
@@ -121,7 +137,7 @@ impl Shipping<'_> {
             host: node.name().clone(),
             sent: shipped.sent,
             lacked: shipped.lacked,
-            total: whole.max(shipped.blobs),
+            total: shipped.blobs.max(images.iter().map(Image::size).sum()),
             passed: shipped.passed,
             from: shipped.from.clone(),
         });
@@ -203,6 +219,7 @@ async fn send(
     host: &Host,
     cache_dir: &str,
     blobs: &[BlobShipment],
+    archive: Option<&Archive>,
     store: &Store,
     events: &Events,
 ) -> Result<(u64, u64)> {
@@ -220,6 +237,7 @@ async fn send(
             client: &client,
             events,
             whole: &whole,
+            archive,
         };
         match transfer.run(blobs, &mut sent, &mut lacked).await {
             Ok(()) => return Ok((sent, lacked.unwrap_or_default())),

@@ -68,6 +68,15 @@ impl Packer {
         }
     }
 
+    /// Packs what was written, so that it can be unpacked before more comes.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Zstd(encoder, _) => encoder.flush(),
+            Self::Gzip(encoder, _) => encoder.flush(),
+            Self::None(_) => Ok(()),
+        }
+    }
+
     /// What is packed so far and was not taken yet.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(match self {

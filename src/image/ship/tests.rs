@@ -55,7 +55,7 @@ impl Fixture {
             }
         });
         let cache = self.cache().to_str().unwrap().to_owned();
-        send(&self.host, &cache, blobs, &self.store, &events).await?;
+        send(&self.host, &cache, blobs, None, &self.store, &events).await?;
         let sent = *sent.lock().unwrap();
         Ok(sent)
     }
@@ -178,6 +178,7 @@ async fn a_cache_that_cannot_be_written_is_an_error_at_once() {
         &fixture.host,
         &cache,
         &[blob],
+        None,
         &fixture.store,
         &Events::none(),
     )
@@ -260,7 +261,7 @@ impl Fixture {
             }
         });
         let cache = self.cache().to_str().unwrap().to_owned();
-        let shipped = send(&self.host, &cache, blobs, store, &events).await;
+        let shipped = send(&self.host, &cache, blobs, None, store, &events).await;
         let (sent, lacked) = shipped.unwrap();
         let all: u64 = blobs.iter().map(|blob| blob.size).sum();
         assert!(lacked <= all, "{lacked} of {all}");
@@ -389,7 +390,7 @@ async fn two_clients_that_have_the_same_blob_made_do_not_hurt_each_other() {
     let blobs = [fixture.put(&new)];
     let cache = fixture.cache().to_str().unwrap().to_owned();
     let events = Events::none();
-    let ship = |store| send(&fixture.host, &cache, &blobs, store, &events);
+    let ship = |store| send(&fixture.host, &cache, &blobs, None, store, &events);
     let (one, other) = tokio::join!(ship(&fixture.store), ship(&other));
     for (sent, lacked) in [one.unwrap(), other.unwrap()] {
         assert!(sent < 100_000 && lacked < 100_000, "{sent}, {lacked} bytes");
@@ -442,4 +443,132 @@ fn a_host_without_perl_and_python_says_so_and_takes_whole_blobs() {
         said.ends_with(&format!("pack none\ngo\nok {hex}\n")),
         "{said}"
     );
+}
+
+/// An engine that keeps what it is given to load.
+struct Engine {
+    socket: PathBuf,
+    given: std::thread::JoinHandle<Vec<u8>>,
+}
+
+impl Engine {
+    fn start(folder: &std::path::Path) -> Self {
+        use std::io::{BufRead as _, Read as _, Write as _};
+        let socket = folder.join("engine.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        let given = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut from = std::io::BufReader::new(stream.try_clone().unwrap());
+            let mut line = String::new();
+            while line != "\r\n" {
+                line.clear();
+                from.read_line(&mut line).unwrap();
+            }
+            let mut body = Vec::new();
+            loop {
+                line.clear();
+                from.read_line(&mut line).unwrap();
+                let size = u64::from_str_radix(line.trim(), 16).unwrap();
+                (&mut from).take(size).read_to_end(&mut body).unwrap();
+                from.read_line(&mut line).unwrap();
+                if size == 0 {
+                    break;
+                }
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{}").unwrap();
+            body
+        });
+        Self { socket, given }
+    }
+}
+
+#[tokio::test]
+async fn the_engine_reads_the_archive_while_blobs_arrive() {
+    let mut fixture = Fixture::new();
+    let engine = Engine::start(fixture.folder.path());
+    let host = serde_json::from_value(serde_json::json!({
+        "name": "h1", "addr": "localhost", "labels": {}, "local": true,
+    }))
+    .unwrap();
+    let options = crate::remote::Options {
+        engine: Some(engine.socket.clone()),
+        ..crate::remote::Options::default()
+    };
+    fixture.host = Host::with(&Ssh::default(), &host, &Events::none(), &options).unwrap();
+    let large: Vec<u8> = (0u32..300_000).flat_map(u32::to_le_bytes).collect();
+    let layers: [&[u8]; 4] = [b"there already", b"half of it was there", b"", &large];
+    let image = crate::image::manifest::tests::image(&fixture.store, &layers);
+    let blobs = |image: &Image| -> Vec<BlobShipment> {
+        let blobs = image.blobs().map(|blob| BlobShipment {
+            digest: blob.digest.clone(),
+            size: blob.size,
+            from: None,
+        });
+        blobs.collect()
+    };
+    let mut wanted = blobs(&image);
+    let there = wanted
+        .iter()
+        .position(|one| one.digest == image.layers[0].digest);
+    let there = wanted.remove(there.unwrap());
+    fixture.send(&[there]).await.unwrap();
+    let half = wanted
+        .iter()
+        .find(|one| one.digest == image.layers[1].digest);
+    fixture.leave_part(half.unwrap(), b"half of it");
+    let archive = Archive {
+        members: image.blobs().cloned().collect(),
+        tail: crate::image::layout::tail(&[&image]).unwrap(),
+    };
+    let cache = fixture.cache().to_str().unwrap().to_owned();
+    let events = Events::none();
+    let (host, store) = (&fixture.host, &fixture.store);
+    send(host, &cache, &wanted, Some(&archive), store, &events)
+        .await
+        .unwrap();
+    fixture.assert_arrived(&blobs(&image));
+    let given = engine.given.join().unwrap();
+    let other = Store::at(fixture.folder.path().join("other")).unwrap();
+    let reference = crate::image::Wanted {
+        reference: &image.reference,
+        platform: None,
+    };
+    assert_eq!(other.import(&*given, reference).unwrap(), image);
+}
+
+#[tokio::test]
+async fn an_engine_that_reads_nothing_does_not_keep_blobs_from_the_cache() {
+    let fixture = Fixture::new();
+    let large: Vec<u8> = (0u32..300_000).flat_map(u32::to_le_bytes).collect();
+    let blob = fixture.put(&large);
+    let archive = Archive {
+        members: [Blob {
+            digest: blob.digest.clone(),
+            size: blob.size,
+        }]
+        .into(),
+        tail: Vec::new(),
+    };
+    let host = serde_json::from_value(serde_json::json!({
+        "name": "h1", "addr": "localhost", "labels": {}, "local": true,
+    }))
+    .unwrap();
+    let options = crate::remote::Options {
+        engine: Some(fixture.folder.path().join("no engine")),
+        ..crate::remote::Options::default()
+    };
+    let host = Host::with(&Ssh::default(), &host, &Events::none(), &options).unwrap();
+    let cache = fixture.cache().to_str().unwrap().to_owned();
+    let (blobs, store) = ([blob], &fixture.store);
+    send(
+        &host,
+        &cache,
+        &blobs,
+        Some(&archive),
+        store,
+        &Events::none(),
+    )
+    .await
+    .unwrap();
+    fixture.assert_arrived(&blobs);
 }

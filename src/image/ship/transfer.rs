@@ -6,6 +6,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
 use super::answer::{Answer, Packing};
+use super::archive::Archive;
 use super::delta;
 use super::feed::{self, Load, Packet, Part};
 use super::road::Road;
@@ -17,7 +18,10 @@ use crate::model::{Blob, Digest};
 use crate::plan::BlobShipment;
 use crate::remote::{Host, Process, Writer};
 
-pub(super) const RECEIVE: &str = include_str!("../sh/receive.sh");
+pub(super) const RECEIVE: &str = concat!(
+    include_str!("../sh/engine.sh"),
+    include_str!("../sh/receive.sh")
+);
 pub(super) const PERL: &str = include_str!("../sh/rebuild.pl");
 pub(super) const PYTHON: &str = include_str!("../sh/rebuild.py");
 /// Packets on their way from the reader to the connection.
@@ -55,6 +59,8 @@ pub(super) struct Transfer<'a> {
     pub(super) events: &'a Events,
     /// Blobs that are sent whole, because making them of others failed.
     pub(super) whole: &'a BTreeSet<Digest>,
+    /// What the engine is given at the same time.
+    pub(super) archive: Option<&'a Archive>,
 }
 
 /// What the host wants and can do.
@@ -65,6 +71,8 @@ struct Wanted {
     packing: Packing,
     /// How many of its blobs have an index; none: it cannot make blobs of others.
     indexes: Option<u64>,
+    /// What it has.
+    there: BTreeSet<Digest>,
 }
 
 impl Transfer<'_> {
@@ -79,7 +87,8 @@ impl Transfer<'_> {
         let sizes: BTreeMap<&Digest, u64> =
             blobs.iter().map(|blob| (&blob.digest, blob.size)).collect();
         let attempt = unique();
-        let arguments = [self.cache_dir, self.client, &attempt, PERL, PYTHON];
+        let socket = self.host.engine_path().to_string_lossy();
+        let arguments = [self.cache_dir, self.client, &attempt, PERL, PYTHON, &socket];
         let mut process = self.host.stream(RECEIVE, &arguments).await?;
         let Some(mut stdin) = process.stdin.take() else {
             return Err(Failure::Final(Error::user("a process without input")));
@@ -88,6 +97,9 @@ impl Transfer<'_> {
             .iter()
             .map(|(digest, size)| format!("{} {size}\n", digest.hex()))
             .collect();
+        let members = self.archive.iter().flat_map(|archive| &archive.members);
+        let known = members.filter(|blob| !sizes.contains_key(&blob.digest));
+        list.extend(known.map(|blob| format!("{} {} known\n", blob.digest.hex(), blob.size)));
         list.push("\n".to_owned());
         let list = list.concat();
         let mut said = Said::new(std::mem::replace(
@@ -160,6 +172,7 @@ impl Transfer<'_> {
             bare: Vec::new(),
             packing: Packing::None,
             indexes: None,
+            there: BTreeSet::new(),
         };
         let known = |digest: Digest| {
             let size = *sizes.get(&digest)?;
@@ -176,7 +189,13 @@ impl Transfer<'_> {
                         });
                     }
                 }
-                Answer::Bare(digest) => wanted.bare.extend(known(digest)),
+                Answer::Have(digest) => {
+                    wanted.there.insert(digest);
+                }
+                Answer::Bare(digest) => {
+                    wanted.there.insert(digest.clone());
+                    wanted.bare.extend(known(digest));
+                }
                 Answer::Free { kib, needed } => self.check_space(kib * 1024, needed)?,
                 Answer::Pack(by) => wanted.packing = by,
                 Answer::Indexes(count) => wanted.indexes = Some(count),
@@ -240,7 +259,9 @@ impl Transfer<'_> {
             let here = |blob: &Blob| self.store.holds(blob);
             indexes.extend(wanted.bare.into_iter().filter(here));
         }
+        let archive = self.archive;
         Load {
+            archive: archive.and_then(|archive| archive.assembly(&wanted.parts, &wanted.there)),
             parts: wanted.parts,
             indexes,
         }

@@ -37,9 +37,8 @@ impl UserData for ScriptBlobs {
                 let here = this.0.clone();
                 drop(this);
                 outside(async move {
-                    let images = images.iter().flat_map(|images| &images.0);
-                    let whole = images.map(Image::size).sum();
-                    ship(&here, &blobs.0, whole).await
+                    let images = images.map(|images| images.0).unwrap_or_default();
+                    ship(&here, &blobs.0, &images).await
                 })
                 .await
             },
@@ -65,8 +64,8 @@ impl UserData for ScriptBlobs {
     }
 }
 
-async fn ship(here: &Stage, blobs: &[BlobShipment], whole: u64) -> Result<()> {
-    held(shipping(here)?.ship(&here.node, blobs, whole)).await?;
+async fn ship(here: &Stage, blobs: &[BlobShipment], images: &[Image]) -> Result<()> {
+    held(shipping(here)?.ship(&here.node, blobs, images)).await?;
     Ok(())
 }
 
