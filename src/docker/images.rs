@@ -47,6 +47,8 @@ pub struct ImageContent {
     pub os: String,
     /// `amd64`; empty when the content is missing.
     pub architecture: String,
+    /// About how many bytes its layers are; nothing sensible when the content is missing.
+    pub size: i64,
     #[serde(rename = "RootFS")]
     root: Root,
 }

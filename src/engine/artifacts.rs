@@ -7,10 +7,12 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, near_miss};
 use crate::image;
-use crate::model::{Build, Digest, HostName, Image, ImageState, Project, ServiceName};
+use crate::model::{Build, Digest, HostName, Image, ImageState, Observed, Project, ServiceName};
 
+use super::ahead::Ahead;
 use super::registry::Way;
 use super::rollout::RolloutOptions;
+use super::survey::States;
 use super::{Authority, Engine};
 
 impl Engine {
@@ -116,26 +118,65 @@ impl Engine {
         options: &RolloutOptions,
         from: Option<&Path>,
     ) -> Result<Vec<Sent>> {
-        let (states, observed) = if let Some(path) = from {
-            let states = self.carried(options, path).await?;
-            let observed = self.observe(&known(&states)).await?;
-            (states, observed)
-        } else {
-            self.make(options).await?
+        let mut ahead = Ahead::default();
+        let result = self.pushed(authority, options, from, &mut ahead).await;
+        if let Some(lease) = ahead.lease {
+            self.let_go(lease, &result).await;
+        }
+        result
+    }
+
+    async fn pushed(
+        &self,
+        authority: &Authority,
+        options: &RolloutOptions,
+        from: Option<&Path>,
+        ahead: &mut Ahead,
+    ) -> Result<Vec<Sent>> {
+        let (states, observed) = match from {
+            Some(path) => {
+                let states = self.carried(options, path).await?;
+                let observed = self.observe(&known(&states)).await?;
+                (states, observed)
+            }
+            None => self.made(authority, options, ahead).await?,
         };
         let plan = self.plan_up(options, &states, &observed).await?;
-        if plan.images.iter().all(|image| image.shipments.is_empty()) {
-            // What changes nothing needs no lock, and waits for nobody.
-            return self.send(&plan).await;
+        // What changes nothing needs no lock, and waits for nobody.
+        if plan.images.iter().any(|image| !image.shipments.is_empty()) {
+            if ahead.lease.is_none() {
+                let nodes = self.nodes().await?;
+                let lease = self.lease(nodes, &plan.key, authority, None).await?;
+                ahead.lease = Some(lease);
+            }
+            self.gather(&plan, &observed).await?;
         }
-        let nodes = self.nodes().await?;
-        let lease = self.lease(nodes, &plan.key, authority, None).await?;
-        let result = match self.gather(&plan, &observed).await {
-            Ok(()) => self.send(&plan).await,
-            Err(error) => Err(error),
-        };
-        self.let_go(lease, &result).await;
-        result
+        self.send(&plan, std::mem::take(&mut ahead.shipped)).await
+    }
+
+    /// As [`Engine::make`]; begins to send what is made.
+    async fn made(
+        &self,
+        authority: &Authority,
+        options: &RolloutOptions,
+        ahead: &mut Ahead,
+    ) -> Result<(States, Observed)> {
+        let store = self.store().await?;
+        loop {
+            let tidings = store.listen();
+            let surveyed = async {
+                let surveyed = self.make_images(options).await;
+                store.hush();
+                surveyed
+            };
+            let sent = self.ahead(authority, options, tidings);
+            let (surveyed, sent) = tokio::join!(surveyed, sent);
+            ahead.add(sent);
+            let surveyed = surveyed?;
+            if let Some(observed) = self.observe_for(&surveyed).await? {
+                return Ok((surveyed.states, observed));
+            }
+        }
     }
 
     /// Images from an archive; what it does not have is found, built or pulled as always.

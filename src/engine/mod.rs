@@ -4,6 +4,7 @@
 //! In: [`Settings`], resolved once from flags and context. Out: plans, releases, lists of
 //! containers; progress as events.
 
+mod ahead;
 mod artifacts;
 mod containers;
 mod exec;

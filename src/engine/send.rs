@@ -12,11 +12,16 @@ use crate::plan::{BlobShipment, Plan, PlannedHost};
 
 impl Engine {
     /// Sends what this machine sends, then has hosts pass the rest on, then has all load their
-    /// images. A host whose source got nothing is served from here.
+    /// images. A host whose source got nothing is served from here. `shipped` is what hosts got
+    /// before.
     ///
     /// # Errors
     /// A host cannot be reached or is full, or its engine refuses an image. The others have theirs.
-    pub(super) async fn send(&self, plan: &Plan) -> Result<Vec<Sent>> {
+    pub(super) async fn send(
+        &self,
+        plan: &Plan,
+        shipped: BTreeMap<HostName, Shipped>,
+    ) -> Result<Vec<Sent>> {
         let mut sending = Sending {
             shipping: Shipping {
                 context: &self.settings.context,
@@ -24,7 +29,7 @@ impl Engine {
                 store: self.store().await?,
                 events: &self.settings.events,
             },
-            shipped: BTreeMap::new(),
+            shipped,
             failed: BTreeSet::new(),
             failure: None,
         };
@@ -142,7 +147,7 @@ impl Load {
         Sent {
             host: self.host.clone(),
             sent: shipped.sent,
-            total: self.total,
+            total: self.total.max(shipped.blobs),
             passed: shipped.passed,
             from: shipped.from,
         }

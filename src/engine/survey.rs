@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::image::BuildMode;
-use crate::model::{HostName, Image, ImageState, Project, ServiceName, machine};
+use crate::model::{HostName, Image, ImageState, Observed, Project, ServiceName, machine};
+use crate::plan::Plan;
 use crate::state::Copies;
 
 use super::Engine;
@@ -13,6 +14,9 @@ use super::artifacts::known;
 use super::platforms::{self, Pass, Platforms, Targets};
 use super::registry::Way;
 use super::rollout::RolloutOptions;
+
+/// Where each service's containers will be.
+pub(super) type Placed = BTreeMap<ServiceName, BTreeSet<HostName>>;
 
 /// What is known of each service's image.
 pub(super) type States = BTreeMap<ServiceName, ImageState>;
@@ -177,6 +181,14 @@ impl Engine {
         if fleet.len() < 2 {
             return Ok(platforms::targets(project, fleet, None));
         }
+        let (plan, _) = self.forecast(options).await?;
+        let placed = placed(plan);
+        Ok(platforms::targets(project, fleet, Some(&placed)))
+    }
+
+    /// The plan of `up` as far as it does not depend on what images are.
+    pub(super) async fn forecast(&self, options: &RolloutOptions) -> Result<(Plan, Observed)> {
+        let project = self.project().await?;
         let unknown = project.services.keys().map(|name| {
             let state = ImageState::Pending {
                 reference: name.to_string(),
@@ -189,12 +201,7 @@ impl Engine {
         let unknown: States = unknown.collect();
         let observed = self.observe(&[]).await?;
         let plan = self.foreseen(options, &unknown, &observed).await?;
-        let placed: BTreeMap<ServiceName, BTreeSet<HostName>> = plan
-            .services
-            .into_iter()
-            .map(|(name, service)| (name, service.placement_after.into_keys().collect()))
-            .collect();
-        Ok(platforms::targets(project, fleet, Some(&placed)))
+        Ok((plan, observed))
     }
 
     /// The platform of this machine's engine, if there is one.
@@ -251,6 +258,14 @@ impl Engine {
             })
             .unwrap_or_default())
     }
+}
+
+/// Where a plan has the replicas of each service.
+pub(super) fn placed(plan: Plan) -> Placed {
+    let services = plan.services.into_iter();
+    services
+        .map(|(name, service)| (name, service.placement_after.into_keys().collect()))
+        .collect()
 }
 
 /// One state per service from those of its platforms: known when all are, pending for all of them

@@ -17,6 +17,7 @@ mod chain;
 mod chunk;
 mod export;
 mod gc;
+mod growing;
 mod hash;
 mod have;
 mod hold;
@@ -41,6 +42,7 @@ mod works;
 use amount::amount;
 
 pub use archive::Wanted;
+pub use growing::{Coming, Growing, Tidings};
 pub use have::{Have, fetch, fetch_image, have};
 pub use hold::{Held, hold};
 pub use inventory::{Inventory, Shares, inventory};
@@ -50,7 +52,7 @@ pub use refs::{Keep, Pruned, prune, write_refs};
 pub use registry::{Offer, look_up};
 pub use ship::{Shipped, Shipping};
 pub use store::{BlobWriter, Store};
-pub use survey::BuildMode;
+pub use survey::{BuildMode, reference};
 
 /// A name that nobody else uses: not another process, not another attempt of this one.
 fn unique() -> String {

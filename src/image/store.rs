@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
+use tokio::sync::mpsc::UnboundedReceiver;
 
+use super::growing::{Growth, Listeners, Tidings, Watch};
 use crate::error::{Error, Explain, Result};
 use crate::model::{Blob, Digest, Image};
 
@@ -16,6 +18,7 @@ use crate::model::{Blob, Digest, Image};
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    listeners: Listeners,
 }
 
 impl Store {
@@ -43,7 +46,10 @@ impl Store {
     /// # Errors
     /// The folder cannot be made or is not writable.
     pub fn at(root: impl Into<PathBuf>) -> Result<Self> {
-        let store = Self { root: root.into() };
+        let store = Self {
+            root: root.into(),
+            listeners: Listeners::default(),
+        };
         for folder in [store.blobs(), store.temporary()] {
             fs::create_dir_all(&folder)
                 .explain(|| format!("the image store `{}` cannot be made", store.root.display()))?;
@@ -55,6 +61,21 @@ impl Store {
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Who is told of images that come from engines.
+    pub(super) fn listeners(&self) -> &Listeners {
+        &self.listeners
+    }
+
+    /// From now on, until [`Store::hush`], what comes from engines is told.
+    pub fn listen(&self) -> UnboundedReceiver<Tidings> {
+        self.listeners.listen()
+    }
+
+    /// Nothing is told any more.
+    pub fn hush(&self) {
+        self.listeners.close();
     }
 
     /// Where blobs are, by hexadecimal digest.
@@ -192,6 +213,7 @@ impl Store {
             file,
             hash: Sha256::new(),
             size: 0,
+            growth: None,
         })
     }
 
@@ -232,9 +254,19 @@ pub struct BlobWriter {
     file: NamedTempFile,
     hash: Sha256,
     size: u64,
+    /// Who reads it meanwhile.
+    growth: Option<Growth>,
 }
 
 impl BlobWriter {
+    /// Tells of the blob, which is expected to be this one, before anything is written.
+    pub(super) fn tell(&mut self, watch: &Watch, blob: Blob) -> Result<()> {
+        let reader = self.file.reopen();
+        let reader = reader.map_err(|error| self.store.write_error(&error))?;
+        self.growth = Some(watch.grows(blob, reader));
+        Ok(())
+    }
+
     /// Gives the blob its name.
     ///
     /// # Errors
@@ -268,6 +300,9 @@ impl Write for BlobWriter {
         let written = self.file.write(bytes)?;
         self.hash.update(&bytes[..written]);
         self.size += written as u64;
+        if let Some(growth) = &mut self.growth {
+            growth.wrote(written as u64);
+        }
         Ok(written)
     }
 

@@ -83,7 +83,7 @@ impl Folder {
         let Some((mut file, size)) = self.file(path)? else {
             return Ok(None);
         };
-        let stored = stored(store, path, &mut file, size)?;
+        let stored = stored(store, path, &mut file, size, None)?;
         self.known
             .borrow_mut()
             .insert(path.to_owned(), stored.clone());

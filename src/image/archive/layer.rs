@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::Result;
 use crate::image::Store;
+use crate::image::growing::Watch;
 use crate::model::{Blob, Digest};
 
 const GZIP: &[u8] = &[0x1f, 0x8b];
@@ -21,15 +22,15 @@ pub(super) struct Stored {
     pub(super) blob: Blob,
 }
 
-/// Stores a member; its end must be reached within `size` raw bytes.
-pub(super) fn store(store: &Store, member: impl Read) -> Result<Stored> {
-    let mut member = Hashing {
-        inner: member,
-        hash: Sha256::new(),
-    };
+/// Stores a member; its end must be reached within `size` raw bytes. Tells of a layer that comes as
+/// it will be stored, when this is the one that is expected.
+pub(super) fn store(
+    store: &Store,
+    mut member: impl Read,
+    expected: Option<(&Watch, Blob)>,
+) -> Result<Stored> {
     let mut writer = store.writer()?;
     let failed = |error: io::Error| store.write_error(&error);
-
     let mut start = [0; 4];
     let mut got = 0;
     while got < start.len() {
@@ -39,21 +40,32 @@ pub(super) fn store(store: &Store, member: impl Read) -> Result<Stored> {
         }
     }
     let start = &start[..got];
-    {
-        let mut whole = io::Read::chain(start, &mut member);
-        if start.starts_with(GZIP) {
-            copy(&mut MultiGzDecoder::new(&mut whole), &mut writer, failed)?;
-        } else if start.starts_with(ZSTD) {
-            let mut decoder = zstd::stream::read::Decoder::new(&mut whole).map_err(damaged)?;
-            copy(&mut decoder, &mut writer, failed)?;
-        } else {
-            copy(&mut whole, &mut writer, failed)?;
+    let mut whole = io::Read::chain(start, &mut member);
+    if !start.starts_with(GZIP) && !start.starts_with(ZSTD) {
+        if let Some((watch, blob)) = expected {
+            writer.tell(watch, blob)?;
         }
-        // A decoder may stop before the last byte; the raw digest covers all of them.
-        io::copy(&mut whole, &mut io::sink()).map_err(damaged)?;
+        copy(&mut whole, &mut writer, failed)?;
+        let blob = writer.finish()?;
+        return Ok(Stored {
+            raw: blob.digest.clone(),
+            blob,
+        });
     }
+    let mut whole = Hashing {
+        inner: whole,
+        hash: Sha256::new(),
+    };
+    if start.starts_with(GZIP) {
+        copy(&mut MultiGzDecoder::new(&mut whole), &mut writer, failed)?;
+    } else {
+        let mut decoder = zstd::stream::read::Decoder::new(&mut whole).map_err(damaged)?;
+        copy(&mut decoder, &mut writer, failed)?;
+    }
+    // A decoder may stop before the last byte; the raw digest covers all of them.
+    io::copy(&mut whole, &mut io::sink()).map_err(damaged)?;
     Ok(Stored {
-        raw: Digest::from_hash(member.hash.finalize()),
+        raw: Digest::from_hash(whole.hash.finalize()),
         blob: writer.finish()?,
     })
 }

@@ -9,6 +9,7 @@ use super::folder::Folder;
 use super::layer::{self, Stored};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
+use crate::image::growing::Watch;
 use crate::image::manifest::LARGEST_DOCUMENT;
 use crate::model::{Blob, Digest};
 
@@ -45,8 +46,12 @@ impl<'a> Members<'a> {
         Ok(Self { store, place })
     }
 
-    /// Reads an archive to its end.
-    pub(super) fn read(store: &'a Store, archive: impl Read) -> Result<Self> {
+    /// Reads an archive to its end; tells of layers while they come.
+    pub(super) fn read(
+        store: &'a Store,
+        archive: impl Read,
+        watch: Option<&Watch>,
+    ) -> Result<Self> {
         let mut by_path = HashMap::new();
         let mut documents = 0;
         let mut archive = tar::Archive::new(archive);
@@ -87,7 +92,7 @@ impl<'a> Members<'a> {
                 check_length(&path, bytes.len() as u64, size)?;
                 Member::Document(bytes)
             } else {
-                Member::Stored(stored(store, &path, &mut entry, size)?)
+                Member::Stored(stored(store, &path, &mut entry, size, watch)?)
             };
             by_path.insert(path, member);
         }
@@ -156,6 +161,7 @@ pub(super) fn stored(
     path: &str,
     entry: &mut impl Read,
     size: u64,
+    watch: Option<&Watch>,
 ) -> Result<Stored> {
     let named = path
         .strip_prefix("blobs/sha256/")
@@ -168,12 +174,23 @@ pub(super) fn stored(
         if store.holds(&blob) {
             // The bytes are here, verified when they came; the archive's copy is skipped.
             store.touch(digest);
+            if let (Some(watch), Ok(file)) = (watch, store.read(digest)) {
+                watch.here(&blob, file);
+            }
             let raw = digest.clone();
             return Ok(Stored { raw, blob });
         }
     }
     let mut counted = Counted { inner: entry, n: 0 };
-    let stored = layer::store(store, &mut counted)?;
+    let expected = watch.and_then(|watch| {
+        let digest = watch.layer(named.as_ref())?.clone();
+        Some((watch, Blob { digest, size }))
+    });
+    let grown = expected.is_some();
+    let stored = layer::store(store, &mut counted, expected)?;
+    if let (Some(watch), false) = (watch, grown) {
+        watch.here(&stored.blob, store.read(&stored.blob.digest)?);
+    }
     check_length(path, counted.n, size)?;
     match named {
         Some(digest) if digest != stored.raw => Err(Error::user(format!(

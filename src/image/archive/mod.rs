@@ -17,6 +17,7 @@ use std::path::Path;
 use self::choose::{Found, choose, images};
 pub(super) use self::choose::{in_full, same_platform};
 use self::members::Members;
+use super::growing::Watch;
 use super::{Store, manifest};
 use crate::error::{Error, Explain, Result};
 use crate::model::Image;
@@ -37,7 +38,17 @@ impl Store {
     /// The archive is truncated, damaged or hostile, or holds no image that matches; the store is
     /// full. Nothing but complete blobs is left in the store.
     pub fn import(&self, archive: impl Read, wanted: Wanted) -> Result<Image> {
-        Members::read(self, archive)
+        self.import_watched(archive, wanted, None)
+    }
+
+    /// As [`Store::import`]; tells of the image's layers while they come.
+    pub(super) fn import_watched(
+        &self,
+        archive: impl Read,
+        wanted: Wanted,
+        watch: Option<&Watch>,
+    ) -> Result<Image> {
+        Members::read(self, archive, watch)
             .and_then(|members| Archive::new(self, members))
             .and_then(|archive| archive.image(archive.images.iter(), wanted))
             .map_err(|error| error.context(format!("image `{}` cannot be read", wanted.reference)))
@@ -70,13 +81,13 @@ impl<'a> Archive<'a> {
             let file = BufReader::with_capacity(256 << 10, file);
             match start {
                 [0x1f, 0x8b, ..] if compressed => {
-                    Members::read(store, flate2::read::MultiGzDecoder::new(file))
+                    Members::read(store, flate2::read::MultiGzDecoder::new(file), None)
                 }
                 [0x28, 0xb5, 0x2f, 0xfd] if compressed => {
                     let unpacked = zstd::stream::read::Decoder::with_buffer(file);
-                    Members::read(store, unpacked.explain(unreadable)?)
+                    Members::read(store, unpacked.explain(unreadable)?, None)
                 }
-                _ => Members::read(store, file),
+                _ => Members::read(store, file, None),
             }
         };
         opened

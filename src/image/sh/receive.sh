@@ -2,7 +2,8 @@
 # others, for perl, $5: the same for python3, $6: the engine's socket. engine.sh comes before it.
 #
 # Input: `<hex> <size>` lines and an empty line. Prints what it has (`bare`: without its index) and
-# wants, and what it can do. With `known` behind it, a blob is only asked for.
+# wants, and what it can do. With `known` behind it, a blob is only asked for. The size is `-` while
+# nobody knows it.
 # Then it answers questions, as long as there are any:
 #   like, `<hex> <sketch>` lines, an empty line: which blobs are alike, then `end`
 #   index <hex>: `index <hex> <size>` and the index
@@ -56,17 +57,20 @@ lease=$cache/leases/$client.$attempt
 : >"$lease" || exit 1
 while IFS=' ' read -r hex size only && [ -n "$hex" ]; do
   echo "$hex" >>"$lease"
-  if [ "$(stat -c %s "$blobs/$hex" 2>/dev/null)" = "$size" ]; then
+  there=$(stat -c %s "$blobs/$hex" 2>/dev/null)
+  if [ -n "$there" ] && { [ "$there" = "$size" ] || [ "$size" = - ]; }; then
     if [ -e "$indexes/$hex" ]; then echo "have $hex"; else echo "bare $hex"; fi
     continue
   fi
   [ "$only" != known ] || continue
   offset=$(stat -c %s "$tmp/$hex.$part" 2>/dev/null) || offset=0
-  if [ "$offset" -gt "$size" ]; then
-    rm -f -- "$tmp/$hex.$part"
-    offset=0
+  if [ "$size" != - ]; then
+    if [ "$offset" -gt "$size" ]; then
+      rm -f -- "$tmp/$hex.$part"
+      offset=0
+    fi
+    need=$((need + size - offset))
   fi
-  need=$((need + size - offset))
   echo "want $hex $offset"
 done
 df -Pk "$tmp" | {

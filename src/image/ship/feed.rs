@@ -12,6 +12,7 @@ use super::pack::{Packer, Spent};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
 use crate::image::chunk::{Base, Recipe, SMALLEST, Stretch};
+use crate::image::growing::Growing;
 use crate::image::layout;
 use crate::model::{Blob, Digest};
 
@@ -78,21 +79,15 @@ pub(super) fn feed(
     store: &Store,
     load: &Load,
     packing: Packing,
-    packets: &Sender<Packet>,
+    packets: Sender<Packet>,
 ) -> Result<()> {
     let sent = load.parts.iter().map(Part::sent).sum();
-    let mut feeder = Feeder {
-        store,
-        packer: Packer::new(packing, sent).explain(unpackable)?,
-        packets,
-        chunk: vec![0; CHUNK],
-        old: Vec::new(),
-        done: 0,
-        reported: 0,
-        since: Instant::now(),
-    };
+    let mut feeder = Feeder::new(store, packing, sent, packets)?;
     if let Some(archive) = &load.archive {
-        feeder.open(archive)?;
+        feeder.open()?;
+        for blob in &archive.given {
+            feeder.give(blob)?;
+        }
     }
     for part in &load.parts {
         let whole = match &load.archive {
@@ -104,7 +99,7 @@ pub(super) fn feed(
         }
     }
     if let Some(archive) = &load.archive {
-        feeder.close(archive)?;
+        feeder.close(&archive.tail)?;
     }
     for blob in &load.indexes {
         if !feeder.index(blob)? {
@@ -127,10 +122,10 @@ fn unpackable() -> &'static str {
     "the blobs cannot be packed"
 }
 
-struct Feeder<'a> {
+pub(super) struct Feeder<'a> {
     store: &'a Store,
     packer: Packer,
-    packets: &'a Sender<Packet>,
+    packets: Sender<Packet>,
     chunk: Vec<u8>,
     /// Bytes of a base.
     old: Vec<u8>,
@@ -141,20 +136,67 @@ struct Feeder<'a> {
     since: Instant,
 }
 
-impl Feeder<'_> {
-    /// Begins an archive for the engine with what the host has.
-    fn open(&mut self, archive: &Assembly) -> Result<()> {
-        self.write(b"open\n")?;
-        for blob in &archive.given {
-            self.copy(&layout::before(blob)?)?;
-            self.write(format!("give {}\n", blob.digest.hex()).as_bytes())?;
-            self.padding(blob)?;
+impl<'a> Feeder<'a> {
+    /// For about so many bytes.
+    pub(super) fn new(
+        store: &'a Store,
+        packing: Packing,
+        bytes: u64,
+        packets: Sender<Packet>,
+    ) -> Result<Self> {
+        Ok(Self {
+            store,
+            packer: Packer::new(packing, bytes).explain(unpackable)?,
+            packets,
+            chunk: vec![0; CHUNK],
+            old: Vec::new(),
+            done: 0,
+            reported: 0,
+            since: Instant::now(),
+        })
+    }
+
+    /// Begins an archive for the engine.
+    pub(super) fn open(&mut self) -> Result<()> {
+        self.write(b"open\n")
+    }
+
+    /// Puts what the host has into the archive.
+    pub(super) fn give(&mut self, blob: &Blob) -> Result<()> {
+        self.copy(&layout::before(blob)?)?;
+        self.write(format!("give {}\n", blob.digest.hex()).as_bytes())?;
+        self.padding(blob)
+    }
+
+    /// Sends a blob that is still being written, as a member of the archive, from `offset` on.
+    /// False: nobody receives any more.
+    pub(super) fn growing(&mut self, growing: &Growing, offset: u64) -> Result<bool> {
+        let blob = &growing.blob;
+        let unreadable = || format!("blob `{}` does not come to its end", blob.digest);
+        self.copy(&layout::before(blob)?)?;
+        let head = format!("{} {offset} {}\n", blob.digest.hex(), blob.size);
+        self.write(head.as_bytes())?;
+        let mut position = offset;
+        while position < blob.size {
+            let most = usize::try_from(blob.size - position).unwrap_or(CHUNK);
+            let chunk = &mut self.chunk[..most.min(CHUNK)];
+            let n = growing.read_at(chunk, position).explain(unreadable)?;
+            if n == 0 {
+                return Err(Error::user(unreadable()));
+            }
+            self.packer.write(&self.chunk[..n]).explain(unpackable)?;
+            position += n as u64;
+            self.done += n as u64;
+            if !self.hand_over()? {
+                return Ok(false);
+            }
         }
-        Ok(())
+        self.padding(blob)?;
+        Ok(true)
     }
 
     /// Sends a blob that is a member of the archive. False: nobody receives any more.
-    fn member(&mut self, part: &Part) -> Result<bool> {
+    pub(super) fn member(&mut self, part: &Part) -> Result<bool> {
         self.copy(&layout::before(&part.blob)?)?;
         let whole = self.part(part)?;
         self.padding(&part.blob)?;
@@ -162,8 +204,8 @@ impl Feeder<'_> {
     }
 
     /// Ends the archive. The engine begins to unpack it.
-    fn close(&mut self, archive: &Assembly) -> Result<()> {
-        self.copy(&archive.tail)?;
+    pub(super) fn close(&mut self, tail: &[u8]) -> Result<()> {
+        self.copy(tail)?;
         self.write(b"close\n")?;
         self.packer.flush().explain(unpackable)?;
         self.hand_over()?;
@@ -270,7 +312,7 @@ impl Feeder<'_> {
     }
 
     /// Sends the index of a blob, where it has one.
-    fn index(&mut self, blob: &Blob) -> Result<bool> {
+    pub(super) fn index(&mut self, blob: &Blob) -> Result<bool> {
         if blob.size < SMALLEST || self.store.index(blob)?.is_none() {
             return Ok(true);
         }
@@ -315,7 +357,8 @@ impl Feeder<'_> {
         Ok(true)
     }
 
-    fn finish(self) -> Result<()> {
+    /// Ends the stream.
+    pub(super) fn finish(self) -> Result<()> {
         let bytes = self.packer.finish().explain(unpackable)?;
         // Whoever stopped receiving knows why.
         let _ = self.packets.blocking_send(Packet {

@@ -8,6 +8,7 @@
 //! Where the plan says so, a host gets blobs from another one ([`pass`]). What does not come that
 //! way is sent from here; what is not here either is fetched from that host first.
 
+mod ahead;
 mod answer;
 mod archive;
 mod delta;

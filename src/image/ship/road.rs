@@ -1,36 +1,55 @@
 //! Which blob is on its way: what a person who watches wants to know.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::feed::Part;
 use crate::model::Digest;
 
 /// Where in the stream each blob ends.
 pub(super) struct Road {
-    blobs: Vec<(u64, Digest)>,
+    blobs: Mutex<Vec<(u64, Digest)>>,
+    /// How many there will be, and how many bytes, as far as that is known.
+    expected: (usize, u64),
 }
 
 impl Road {
     pub(super) fn of(parts: &[Part]) -> Self {
-        let mut end = 0;
-        let blobs = parts.iter().map(|part| {
-            end += part.length();
-            (end, part.blob.digest.clone())
-        });
-        Self {
-            blobs: blobs.collect(),
+        let road = Self::to_come(parts.len(), 0);
+        for part in parts {
+            road.add(part.length(), &part.blob.digest);
         }
+        road
+    }
+
+    /// Of so many blobs, of about so many bytes, that are not known yet.
+    pub(super) fn to_come(blobs: usize, bytes: u64) -> Self {
+        Self {
+            blobs: Mutex::default(),
+            expected: (blobs, bytes),
+        }
+    }
+
+    /// Another blob, of which so many bytes go.
+    pub(super) fn add(&self, length: u64, digest: &Digest) {
+        let mut blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let begin = blobs.last().map_or(0, |(end, _)| *end);
+        blobs.push((begin + length, digest.clone()));
     }
 
     /// Bytes altogether.
     pub(super) fn total(&self) -> u64 {
-        self.blobs.last().map_or(0, |(end, _)| *end)
+        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = blobs.last().map_or(0, |(end, _)| *end);
+        end.max(self.expected.1)
     }
 
     /// The blob that is on its way when so many bytes are done.
     pub(super) fn at(&self, done: u64) -> String {
-        let behind = self.blobs.partition_point(|(end, _)| *end < done);
-        match self.blobs.get(behind) {
+        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let behind = blobs.partition_point(|(end, _)| *end < done);
+        match blobs.get(behind) {
             Some((_, digest)) => {
-                let count = self.blobs.len();
+                let count = self.expected.0.max(blobs.len());
                 format!("blob {} of {count}, {}", behind + 1, digest.short())
             }
             None => "images".to_owned(),
@@ -61,5 +80,10 @@ mod tests {
             assert_eq!(road.at(done), wanted, "{done}");
         }
         assert_eq!(Road::of(&[]).at(0), "images");
+        let road = Road::to_come(3, 150);
+        assert_eq!((road.at(0), road.total()), ("images".to_owned(), 150));
+        road.add(200, &b);
+        assert_eq!(road.at(1), format!("blob 1 of 3, {}", b.short()));
+        assert_eq!(road.total(), 200);
     }
 }

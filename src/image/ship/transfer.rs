@@ -27,7 +27,7 @@ pub(super) const PYTHON: &str = include_str!("../sh/rebuild.py");
 /// Packets on their way from the reader to the connection.
 const IN_FLIGHT: usize = 3;
 /// Left free on the host, in bytes.
-const RESERVE: u64 = 64 << 20;
+pub(super) const RESERVE: u64 = 64 << 20;
 
 /// Why an attempt failed.
 pub(super) enum Failure {
@@ -64,15 +64,17 @@ pub(super) struct Transfer<'a> {
 }
 
 /// What the host wants and can do.
-struct Wanted {
-    parts: Vec<Part>,
+pub(super) struct Wanted {
+    pub(super) parts: Vec<Part>,
     /// Blobs that it has without their index.
     bare: Vec<Blob>,
-    packing: Packing,
+    pub(super) packing: Packing,
     /// How many of its blobs have an index; none: it cannot make blobs of others.
-    indexes: Option<u64>,
+    pub(super) indexes: Option<u64>,
     /// What it has.
-    there: BTreeSet<Digest>,
+    pub(super) there: BTreeSet<Digest>,
+    /// Bytes that it has room for.
+    pub(super) free: u64,
 }
 
 impl Transfer<'_> {
@@ -86,13 +88,7 @@ impl Transfer<'_> {
     ) -> Result<(), Failure> {
         let sizes: BTreeMap<&Digest, u64> =
             blobs.iter().map(|blob| (&blob.digest, blob.size)).collect();
-        let attempt = unique();
-        let socket = self.host.engine_path().to_string_lossy();
-        let arguments = [self.cache_dir, self.client, &attempt, PERL, PYTHON, &socket];
-        let mut process = self.host.stream(RECEIVE, &arguments).await?;
-        let Some(mut stdin) = process.stdin.take() else {
-            return Err(Failure::Final(Error::user("a process without input")));
-        };
+        let (process, mut stdin, mut said) = self.open().await?;
         let mut list: Vec<String> = sizes
             .iter()
             .map(|(digest, size)| format!("{} {size}\n", digest.hex()))
@@ -102,10 +98,6 @@ impl Transfer<'_> {
         list.extend(known.map(|blob| format!("{} {} known\n", blob.digest.hex(), blob.size)));
         list.push("\n".to_owned());
         let list = list.concat();
-        let mut said = Said::new(std::mem::replace(
-            &mut process.stdout,
-            Box::new(tokio::io::empty()),
-        ));
         let mut asked = list.len() as u64;
         let wanted = match send(&mut stdin, &list).await {
             Some(()) => self.wanted(&mut said, &sizes).await?,
@@ -126,7 +118,13 @@ impl Transfer<'_> {
         let before = said.bytes;
         let expected = wanted.parts.len();
         let made: BTreeMap<Digest, Vec<Digest>> = wanted.parts.iter().filter_map(made_of).collect();
-        let (fed, arrived) = self.stream(wanted, stdin, &mut said, &made, wire).await;
+        let road = Road::of(&wanted.parts);
+        let (store, packing) = (self.store.clone(), wanted.packing);
+        let load = self.load(wanted);
+        let feed = move |sender| feed::feed(&store, &load, packing, sender);
+        let (fed, arrived) = self
+            .stream(feed, &road, stdin, &mut said, &made, wire)
+            .await;
         *wire += said.bytes - before;
         fed?;
         let arrived = arrived?;
@@ -135,6 +133,20 @@ impl Transfer<'_> {
             return Ok(());
         }
         Err(self.ended(process).await)
+    }
+
+    /// Starts the script that receives.
+    pub(super) async fn open(&self) -> Result<(Process, Writer, Said), Failure> {
+        let attempt = unique();
+        let socket = self.host.engine_path().to_string_lossy();
+        let arguments = [self.cache_dir, self.client, &attempt, PERL, PYTHON, &socket];
+        let mut process = self.host.stream(RECEIVE, &arguments).await?;
+        let Some(stdin) = process.stdin.take() else {
+            return Err(Failure::Final(Error::user("a process without input")));
+        };
+        let nothing = Box::new(tokio::io::empty());
+        let said = Said::new(std::mem::replace(&mut process.stdout, nothing));
+        Ok((process, stdin, said))
     }
 
     /// Finds out what the host can make of what it has. False: the script ended.
@@ -162,7 +174,7 @@ impl Transfer<'_> {
     }
 
     /// Reads what the host has, lacks and can do. None: the script ended early.
-    async fn wanted(
+    pub(super) async fn wanted(
         &self,
         said: &mut Said,
         sizes: &BTreeMap<&Digest, u64>,
@@ -173,6 +185,7 @@ impl Transfer<'_> {
             packing: Packing::None,
             indexes: None,
             there: BTreeSet::new(),
+            free: 0,
         };
         let known = |digest: Digest| {
             let size = *sizes.get(&digest)?;
@@ -196,7 +209,10 @@ impl Transfer<'_> {
                     wanted.there.insert(digest.clone());
                     wanted.bare.extend(known(digest));
                 }
-                Answer::Free { kib, needed } => self.check_space(kib * 1024, needed)?,
+                Answer::Free { kib, needed } => {
+                    wanted.free = kib.saturating_mul(1024);
+                    self.check_space(wanted.free, needed)?;
+                }
                 Answer::Pack(by) => wanted.packing = by,
                 Answer::Indexes(count) => wanted.indexes = Some(count),
                 Answer::Go => return Ok(Some(wanted)),
@@ -220,27 +236,23 @@ impl Transfer<'_> {
         .hint("free disk space on the host; `webpods prune` removes what no release needs"))
     }
 
-    /// Sends the parts and counts those that arrived.
-    async fn stream(
+    /// Sends what is fed and counts the blobs that arrived.
+    pub(super) async fn stream(
         &self,
-        wanted: Wanted,
+        feed: impl FnOnce(mpsc::Sender<Packet>) -> Result<()> + Send + 'static,
+        road: &Road,
         stdin: Writer,
         said: &mut Said,
         made: &BTreeMap<Digest, Vec<Digest>>,
         wire: &mut u64,
     ) -> (Result<()>, Result<usize, Failure>) {
         let (sender, packets) = mpsc::channel(IN_FLIGHT);
-        let road = Road::of(&wanted.parts);
-        let store = self.store.clone();
-        let packing = wanted.packing;
-        let load = self.load(wanted);
-        let feeder =
-            tokio::task::spawn_blocking(move || feed::feed(&store, &load, packing, &sender));
+        let feeder = tokio::task::spawn_blocking(move || feed(sender));
         let arrived = {
             let arrivals = self.arrivals(said, made);
             tokio::pin!(arrivals);
             tokio::select! {
-                () = self.write(stdin, packets, &road, wire) => arrivals.await,
+                () = self.write(stdin, packets, road, wire) => arrivals.await,
                 // The host said no, or is gone: nobody reads the rest.
                 arrived = &mut arrivals => arrived,
             }
@@ -378,7 +390,7 @@ fn made_of(part: &Part) -> Option<(Digest, Vec<Digest>)> {
 }
 
 /// Nothing: nobody reads it.
-async fn send(stdin: &mut Writer, text: &str) -> Option<()> {
+pub(super) async fn send(stdin: &mut Writer, text: &str) -> Option<()> {
     stdin.write_all(text.as_bytes()).await.ok()?;
     stdin.flush().await.ok()
 }

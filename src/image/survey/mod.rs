@@ -70,7 +70,7 @@ impl Store {
 ///
 /// # Errors
 /// The service has neither image nor build.
-pub(super) fn reference(project: &Project, service: &Service) -> Result<String> {
+pub fn reference(project: &Project, service: &Service) -> Result<String> {
     match (&service.image, &service.build) {
         (Some(image), _) => Ok(image.clone()),
         (None, Some(_)) => Ok(format!("{}-{}", project.name, service.name).to_lowercase()),

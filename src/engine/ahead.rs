@@ -1,0 +1,149 @@
+//! `push` begins to send images while this machine's engine still hands them out.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc;
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::error::Result;
+use crate::image::{self, Coming, Shipped, Shipping, Tidings};
+use crate::model::{HostName, Project, Service};
+use crate::state::Lease;
+
+use super::rollout::RolloutOptions;
+use super::survey::{Placed, placed};
+use super::{Authority, Engine};
+
+/// What was sent before there was a plan.
+#[derive(Default)]
+pub(super) struct Ahead {
+    /// Images that are complete on these hosts now.
+    pub(super) shipped: BTreeMap<HostName, Shipped>,
+    /// The project's lock, when it was needed.
+    pub(super) lease: Option<Lease>,
+}
+
+impl Ahead {
+    /// Adds what another attempt sent.
+    pub(super) fn add(&mut self, other: Self) {
+        self.shipped.extend(other.shipped);
+        self.lease = self.lease.take().or(other.lease);
+    }
+}
+
+impl Engine {
+    /// Sends what comes to the hosts that will need it, until nothing comes any more. What cannot be
+    /// sent that way is sent later, when everything is known, so no error here is one of `push`.
+    pub(super) async fn ahead(
+        &self,
+        authority: &Authority,
+        options: &RolloutOptions,
+        mut tidings: UnboundedReceiver<Tidings>,
+    ) -> Ahead {
+        let mut ahead = Ahead::default();
+        if options.fanout || self.settings.context.artifacts.fanout {
+            return ahead;
+        }
+        // Which images come is known when the first bytes do.
+        let mut coming = Vec::new();
+        let mut placed = None;
+        let first = loop {
+            match tidings.recv().await {
+                Some(Tidings::Begun(image)) => {
+                    coming.push(image);
+                    if placed.is_none() {
+                        placed = Some(self.reviewed(options).await.unwrap_or_default());
+                    }
+                }
+                Some(first) => break first,
+                None => return ahead,
+            }
+        };
+        let Ok(wanted) = self.wanted(&coming, &placed.unwrap_or_default()).await else {
+            return ahead;
+        };
+        if wanted.is_empty() {
+            return ahead;
+        }
+        let (Ok(nodes), Ok(store), Ok(key)) =
+            (self.nodes().await, self.store().await, self.key().await)
+        else {
+            return ahead;
+        };
+        let Ok(lease) = self.lease(nodes, &key, authority, None).await else {
+            return ahead;
+        };
+        ahead.lease = Some(lease);
+        let shipping = Shipping {
+            context: &self.settings.context,
+            nodes,
+            store,
+            events: &self.settings.events,
+        };
+        let mut ends = Vec::new();
+        let transfers = wanted.iter().filter_map(|(host, images)| {
+            let node = nodes.get(host)?;
+            let (to, from) = mpsc::channel();
+            ends.push(to);
+            Some(async move { (host.clone(), shipping.ahead(node, images, from).await) })
+        });
+        let transfers: Vec<_> = transfers.collect();
+        let pass_on = async {
+            let mut next = Some(first);
+            while let Some(one) = next {
+                for end in &ends {
+                    // A host that is not served has no use for it.
+                    let _ = end.send(one.clone());
+                }
+                next = tidings.recv().await;
+            }
+            drop(ends);
+        };
+        let (results, ()) = tokio::join!(join_all(transfers), pass_on);
+        for (host, result) in results {
+            if let Ok(Some(shipped)) = result {
+                ahead.shipped.insert(host, shipped);
+            }
+        }
+        ahead
+    }
+
+    /// Where the replicas of each service will be, by a plan that the project's hooks agree with.
+    async fn reviewed(&self, options: &RolloutOptions) -> Result<Placed> {
+        let (plan, observed) = self.forecast(options).await?;
+        Ok(placed(self.checked(plan, &observed)?))
+    }
+
+    /// The images that each host will need of those that come.
+    async fn wanted(
+        &self,
+        coming: &[Coming],
+        placed: &Placed,
+    ) -> Result<BTreeMap<HostName, Vec<Coming>>> {
+        let project = self.project().await?;
+        let ways = self.ways(project, &placed.keys().cloned().collect::<Vec<_>>())?;
+        let mut wanted: BTreeMap<HostName, Vec<Coming>> = BTreeMap::new();
+        for (name, hosts) in placed {
+            let service = project.services.get(name);
+            // Hosts pull what goes another way.
+            let Some(service) = service.filter(|_| !ways.contains_key(name)) else {
+                continue;
+            };
+            let Some(image) = coming.iter().find(|one| is_of(project, service, one)) else {
+                continue;
+            };
+            for host in hosts {
+                let images = wanted.entry(host.clone()).or_default();
+                if !images.iter().any(|one| one.id == image.id) {
+                    images.push(image.clone());
+                }
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+fn is_of(project: &Project, service: &Service, image: &Coming) -> bool {
+    image::reference(project, service).is_ok_and(|name| name == image.reference)
+}
