@@ -9,10 +9,12 @@ use zstd::stream::write::Encoder;
 
 use super::answer::Packing;
 
+/// Not packed at all, in frames of zstd.
+const STORED: i32 = i32::MIN;
 /// zstd's levels, from "the link is faster than this machine" to "bytes are precious".
 const ZSTD: Levels = Levels {
-    all: &[-5, -1, 1, 3, 6, 9],
-    thin: 4,
+    all: &[STORED, -5, -1, 1, 3, 6, 9],
+    thin: 5,
 };
 /// gzip's levels; 0 does not compress.
 const GZIP: Levels = Levels {
@@ -22,9 +24,13 @@ const GZIP: Levels = Levels {
 /// A link that takes fewer bytes a second than this is thin: any machine packs faster, so bytes
 /// are what counts. 100 Mbit/s.
 const THIN: u64 = 12_500_000;
+/// Above this rate, packing takes longer than the bytes it saves. 1.2 Gbit/s.
+const FAST: u64 = 150_000_000;
+/// So many bytes tell whether a link is fast, before [`JUDGED`] is over.
+const EARLY: u64 = 16 << 20;
 /// Where in its list a stream starts, and where one starts that is so short that packing it hard
 /// takes no time.
-const ZSTD_START: (usize, usize) = (1, 4);
+const ZSTD_START: (usize, usize) = (2, 5);
 /// The same.
 const GZIP_START: (usize, usize) = (0, 2);
 /// The longest short stream, in bytes before packing.
@@ -38,7 +44,7 @@ const PATIENCE: u32 = 20;
 
 /// A stream being packed; the memory it takes does not depend on the stream's length.
 pub(super) enum Packer {
-    Zstd(Encoder<'static, Vec<u8>>, Level),
+    Zstd(Frame, Level),
     Gzip(GzEncoder<Vec<u8>>, Level),
     None(Vec<u8>),
 }
@@ -50,7 +56,7 @@ impl Packer {
         Ok(match packing {
             Packing::Zstd => {
                 let level = Level::new(&ZSTD, start(ZSTD_START));
-                Self::Zstd(Encoder::new(Vec::new(), level.get())?, level)
+                Self::Zstd(Frame::new(level.get())?, level)
             }
             Packing::Gzip => {
                 let level = Level::new(&GZIP, start(GZIP_START));
@@ -62,7 +68,7 @@ impl Packer {
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
-            Self::Zstd(encoder, _) => encoder.write_all(bytes),
+            Self::Zstd(frame, _) => frame.write(bytes),
             Self::Gzip(encoder, _) => encoder.write_all(bytes),
             Self::None(buffer) => buffer.write_all(bytes),
         }
@@ -71,7 +77,8 @@ impl Packer {
     /// Packs what was written, so that it can be unpacked before more comes.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Zstd(encoder, _) => encoder.flush(),
+            Self::Zstd(Frame::Packed(encoder), _) => encoder.flush(),
+            Self::Zstd(Frame::Stored(_), _) => Ok(()),
             Self::Gzip(encoder, _) => encoder.flush(),
             Self::None(_) => Ok(()),
         }
@@ -80,7 +87,7 @@ impl Packer {
     /// What is packed so far and was not taken yet.
     pub(super) fn take(&mut self) -> Vec<u8> {
         std::mem::take(match self {
-            Self::Zstd(encoder, _) => encoder.get_mut(),
+            Self::Zstd(frame, _) => frame.bytes(),
             Self::Gzip(encoder, _) => encoder.get_mut(),
             Self::None(buffer) => buffer,
         })
@@ -90,10 +97,12 @@ impl Packer {
     pub(super) fn adapt(&mut self, spent: Spent) -> io::Result<()> {
         // A stream of frames, or of gzip members, is a stream: each may have its own level.
         match self {
-            Self::Zstd(encoder, level) => {
+            Self::Zstd(frame, level) => {
                 if let Some(new) = level.judge(spent) {
-                    let frame = std::mem::replace(encoder, Encoder::new(Vec::new(), new)?);
-                    *encoder.get_mut() = frame.finish()?;
+                    let old = std::mem::replace(frame, Frame::new(new)?);
+                    // What goes before the new frame's head.
+                    let head = std::mem::replace(frame.bytes(), old.finish()?);
+                    frame.bytes().extend(head);
                 }
             }
             Self::Gzip(encoder, level) => {
@@ -110,9 +119,65 @@ impl Packer {
     /// Ends the stream and returns its rest.
     pub(super) fn finish(self) -> io::Result<Vec<u8>> {
         match self {
-            Self::Zstd(encoder, _) => encoder.finish(),
+            Self::Zstd(frame, _) => frame.finish(),
             Self::Gzip(encoder, _) => encoder.finish(),
             Self::None(buffer) => Ok(buffer),
+        }
+    }
+}
+
+/// A frame of zstd that is being written.
+pub(super) enum Frame {
+    Packed(Encoder<'static, Vec<u8>>),
+    /// Blocks of bytes as they are, RFC 8878 section 3.1.1.2.
+    Stored(Vec<u8>),
+}
+
+impl Frame {
+    /// Magic number, no checksum and no size, a window of 128 KiB.
+    const HEAD: [u8; 6] = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x38];
+    /// The largest block in such a window.
+    const BLOCK: usize = 128 << 10;
+    /// A last block without bytes.
+    const END: [u8; 3] = [1, 0, 0];
+
+    fn new(level: i32) -> io::Result<Self> {
+        Ok(match level {
+            STORED => Self::Stored(Self::HEAD.to_vec()),
+            level => Self::Packed(Encoder::new(Vec::new(), level)?),
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Packed(encoder) => encoder.write_all(bytes),
+            Self::Stored(buffer) => {
+                for block in bytes.chunks(Self::BLOCK) {
+                    let head = u32::try_from(block.len() << 3).map_err(io::Error::other)?;
+                    buffer.extend_from_slice(&head.to_le_bytes()[..3]);
+                    buffer.extend_from_slice(block);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What was written and not taken yet.
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        match self {
+            Self::Packed(encoder) => encoder.get_mut(),
+            Self::Stored(buffer) => buffer,
+        }
+    }
+
+    /// The rest of the frame, with what was not taken yet.
+    fn finish(self) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Packed(encoder) => encoder.finish(),
+            Self::Stored(mut buffer) => {
+                buffer.extend(Self::END);
+                Ok(buffer)
+            }
         }
     }
 }
@@ -154,6 +219,8 @@ pub(super) struct Level {
     before: Option<u64>,
     /// Judgements until a higher level may be tried.
     patience: u32,
+    /// Whether there was a judgement.
+    judged: bool,
 }
 
 impl Level {
@@ -164,6 +231,7 @@ impl Level {
             spent: Spent::default(),
             before: None,
             patience: 0,
+            judged: false,
         }
     }
 
@@ -184,18 +252,22 @@ impl Level {
             waiting,
         } = self.spent;
         let time = packing + waiting;
-        if time < JUDGED {
+        if time < JUDGED && (self.judged || bytes < EARLY) {
             return None;
         }
+        self.judged = true;
         self.spent = Spent::default();
         self.patience = self.patience.saturating_sub(1);
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = bytes * 1000 / milliseconds;
-        let thin = on_the_wire * 1000 / milliseconds < THIN;
+        let wire = on_the_wire * 1000 / milliseconds;
+        let (thin, fast) = (wire < THIN, wire >= FAST);
         let tried = self.before.take();
         let old = self.index;
         if thin && waiting > packing {
             self.index = self.index.max(self.levels.thin);
+        } else if fast {
+            self.index = 0;
         } else if tried.is_some_and(|before| rate < before / 100 * WORTH) {
             self.index = self.index.saturating_sub(1);
             self.patience = PATIENCE;
@@ -231,14 +303,14 @@ mod tests {
     #[test]
     fn a_level_is_raised_while_more_passes() {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
-        assert_eq!(level.judge(spent(100, 1, 1)), None, "too early");
-        assert_eq!(level.judge(spent(1000, 10, 1000)), Some(1));
-        assert_eq!(level.judge(spent(2000, 10, 1000)), Some(3), "it helped");
-        assert_eq!(level.judge(spent(2100, 10, 1000)), Some(1), "it did not");
+        assert_eq!(level.judge(spent(1, 1, 1)), None, "too early");
+        assert_eq!(level.judge(spent(50, 10, 1000)), Some(1));
+        assert_eq!(level.judge(spent(100, 10, 1000)), Some(3), "it helped");
+        assert_eq!(level.judge(spent(105, 10, 1000)), Some(1), "it did not");
         for _ in 1..PATIENCE {
-            assert_eq!(level.judge(spent(2000, 10, 1000)), None);
+            assert_eq!(level.judge(spent(100, 10, 1000)), None);
         }
-        assert_eq!(level.judge(spent(2000, 10, 1000)), Some(3), "tried again");
+        assert_eq!(level.judge(spent(100, 10, 1000)), Some(3), "tried again");
     }
 
     #[test]
@@ -254,22 +326,32 @@ mod tests {
     #[test]
     fn a_slow_machine_lowers_the_level() {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
-        assert_eq!(level.judge(spent(1000, 1000, 900)), Some(-5));
+        assert_eq!(level.judge(spent(100, 1000, 900)), Some(-5));
+        assert_eq!(level.judge(spent(100, 1000, 0)), Some(STORED));
         assert_eq!(
-            level.judge(spent(1000, 1000, 0)),
+            level.judge(spent(100, 1000, 0)),
             None,
             "there is no lower one"
         );
-        assert_eq!(level.judge(spent(1000, 500, 600)), None, "balanced");
+        assert_eq!(level.judge(spent(100, 500, 600)), None, "balanced");
+    }
+
+    #[test]
+    fn a_fast_link_gets_bytes_as_they_are_and_soon() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        assert_eq!(level.judge(spent(10, 10, 10)), None, "too early");
+        assert_eq!(level.judge(spent(10, 10, 10)), Some(STORED));
+        assert_eq!(level.judge(spent(200, 10, 1000)), None);
+        assert_eq!(level.judge(spent(50, 10, 1000)), Some(-5), "not so fast");
     }
 
     #[test]
     fn the_highest_level_stays() {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
-        let mut bytes = 1000;
+        let mut bytes = 15;
         for wanted in [1, 3, 6, 9] {
             assert_eq!(level.judge(spent(bytes, 0, 1000)), Some(wanted));
-            bytes *= 2;
+            bytes = bytes * 3 / 2;
         }
         assert_eq!(level.judge(spent(bytes, 0, 1000)), None);
         assert_eq!(level.judge(spent(bytes, 0, 1000)), None);
@@ -284,12 +366,13 @@ mod tests {
             for (number, chunk) in text.chunks(10_000).enumerate() {
                 packer.write(chunk).unwrap();
                 stream.extend(packer.take());
-                let (packing, waiting) = if number % 2 == 0 {
-                    (0, 2000)
-                } else {
-                    (2000, 0)
+                // Up, down, and not packed at all.
+                let change = match number % 4 {
+                    0 => spent(10, 0, 1000),
+                    1 | 2 => spent(10_000, 2000, 0),
+                    _ => spent(20, 2000, 0),
                 };
-                packer.adapt(spent(10_000, packing, waiting)).unwrap();
+                packer.adapt(change).unwrap();
             }
             stream.extend(packer.finish().unwrap());
             let mut unpacked = Vec::new();
