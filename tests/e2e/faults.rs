@@ -227,7 +227,7 @@ fn an_engine_that_restarts_while_it_loads() {
     let engine = || node.witness("cat /run/docker.pid 2>/dev/null || true");
     let before = engine();
     eventually("the image is being loaded", 120, || {
-        let loading = node.witness("pgrep -f '[d]ocker load' || true");
+        let loading = node.witness("pgrep -f '^perl.*images/load' || true");
         if loading.is_empty() {
             Err("nobody loads".to_owned())
         } else {

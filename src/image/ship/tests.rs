@@ -8,28 +8,42 @@ use crate::event::Event;
 use crate::image::chunk::Index;
 use crate::model::{Digest, Ssh};
 
+/// This machine as a host.
+fn host(options: crate::remote::Options) -> Arc<Host> {
+    let host = serde_json::from_value(serde_json::json!({
+        "name": "h1", "addr": "localhost", "labels": {}, "local": true,
+    }))
+    .unwrap();
+    Host::with(&Ssh::default(), &host, &Events::none(), &options).unwrap()
+}
+
 /// A store, and a host's cache in a folder of this machine.
-struct Fixture {
-    folder: tempfile::TempDir,
-    store: Store,
-    host: Arc<Host>,
+pub(super) struct Fixture {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) store: Store,
+    pub(super) host: Arc<Host>,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let host = serde_json::from_value(serde_json::json!({
-            "name": "h1", "addr": "localhost", "labels": {}, "local": true,
-        }))
-        .unwrap();
         Self {
             store: Store::at(folder.path().join("store")).unwrap(),
             folder,
-            host: Host::new(&Ssh::default(), &host, &Events::none()).unwrap(),
+            host: host(crate::remote::Options::default()),
         }
     }
 
-    fn put(&self, bytes: &[u8]) -> BlobShipment {
+    /// With an engine that listens there.
+    pub(super) fn with_engine(mut self, socket: &std::path::Path) -> Self {
+        self.host = host(crate::remote::Options {
+            engine: Some(socket.to_owned()),
+            ..crate::remote::Options::default()
+        });
+        self
+    }
+
+    pub(super) fn put(&self, bytes: &[u8]) -> BlobShipment {
         let blob = self.store.put(bytes).unwrap();
         BlobShipment {
             digest: blob.digest,
@@ -38,7 +52,7 @@ impl Fixture {
         }
     }
 
-    fn cache(&self) -> PathBuf {
+    pub(super) fn cache(&self) -> PathBuf {
         self.folder.path().join("a cache; $(id)")
     }
 
@@ -46,7 +60,7 @@ impl Fixture {
         self.cache().join("blobs/sha256").join(blob.digest.hex())
     }
 
-    async fn send(&self, blobs: &[BlobShipment]) -> Result<u64> {
+    pub(super) async fn send(&self, blobs: &[BlobShipment]) -> Result<u64> {
         let sent = Arc::new(Mutex::new(0));
         let sink = Arc::clone(&sent);
         let events = Events::new(move |event| {
@@ -446,13 +460,13 @@ fn a_host_without_perl_and_python_says_so_and_takes_whole_blobs() {
 }
 
 /// An engine that keeps what it is given to load.
-struct Engine {
-    socket: PathBuf,
-    given: std::thread::JoinHandle<Vec<u8>>,
+pub(super) struct Engine {
+    pub(super) socket: PathBuf,
+    pub(super) given: std::thread::JoinHandle<Vec<u8>>,
 }
 
 impl Engine {
-    fn start(folder: &std::path::Path) -> Self {
+    pub(super) fn start(folder: &std::path::Path) -> Self {
         use std::io::{BufRead as _, Read as _, Write as _};
         let socket = folder.join("engine.sock");
         let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
@@ -484,17 +498,9 @@ impl Engine {
 
 #[tokio::test]
 async fn the_engine_reads_the_archive_while_blobs_arrive() {
-    let mut fixture = Fixture::new();
+    let fixture = Fixture::new();
     let engine = Engine::start(fixture.folder.path());
-    let host = serde_json::from_value(serde_json::json!({
-        "name": "h1", "addr": "localhost", "labels": {}, "local": true,
-    }))
-    .unwrap();
-    let options = crate::remote::Options {
-        engine: Some(engine.socket.clone()),
-        ..crate::remote::Options::default()
-    };
-    fixture.host = Host::with(&Ssh::default(), &host, &Events::none(), &options).unwrap();
+    let fixture = fixture.with_engine(&engine.socket);
     let large: Vec<u8> = (0u32..300_000).flat_map(u32::to_le_bytes).collect();
     let layers: [&[u8]; 4] = [b"there already", b"half of it was there", b"", &large];
     let image = crate::image::manifest::tests::image(&fixture.store, &layers);
@@ -539,6 +545,8 @@ async fn the_engine_reads_the_archive_while_blobs_arrive() {
 #[tokio::test]
 async fn an_engine_that_reads_nothing_does_not_keep_blobs_from_the_cache() {
     let fixture = Fixture::new();
+    let nowhere = fixture.folder.path().join("no engine");
+    let fixture = fixture.with_engine(&nowhere);
     let large: Vec<u8> = (0u32..300_000).flat_map(u32::to_le_bytes).collect();
     let blob = fixture.put(&large);
     let archive = Archive {
@@ -549,19 +557,10 @@ async fn an_engine_that_reads_nothing_does_not_keep_blobs_from_the_cache() {
         .into(),
         tail: Vec::new(),
     };
-    let host = serde_json::from_value(serde_json::json!({
-        "name": "h1", "addr": "localhost", "labels": {}, "local": true,
-    }))
-    .unwrap();
-    let options = crate::remote::Options {
-        engine: Some(fixture.folder.path().join("no engine")),
-        ..crate::remote::Options::default()
-    };
-    let host = Host::with(&Ssh::default(), &host, &Events::none(), &options).unwrap();
     let cache = fixture.cache().to_str().unwrap().to_owned();
     let (blobs, store) = ([blob], &fixture.store);
     send(
-        &host,
+        &fixture.host,
         &cache,
         &blobs,
         Some(&archive),
