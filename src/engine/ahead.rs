@@ -11,6 +11,7 @@ use crate::image::{self, Coming, Shipped, Shipping, Tidings};
 use crate::model::{HostName, Project, Service};
 use crate::state::Lease;
 
+use super::registry::Way;
 use super::rollout::RolloutOptions;
 use super::survey::{Placed, placed};
 use super::{Authority, Engine};
@@ -126,8 +127,8 @@ impl Engine {
         let mut wanted: BTreeMap<HostName, Vec<Coming>> = BTreeMap::new();
         for (name, hosts) in placed {
             let service = project.services.get(name);
-            // Hosts pull what goes another way.
-            let Some(service) = service.filter(|_| !ways.contains_key(name)) else {
+            let sent = ways.get(name) == Some(&Way::Sent);
+            let Some(service) = service.filter(|_| sent) else {
                 continue;
             };
             let Some(image) = coming.iter().find(|one| is_of(project, service, one)) else {

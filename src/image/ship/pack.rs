@@ -24,10 +24,12 @@ const GZIP: Levels = Levels {
 /// A link that takes fewer bytes a second than this is thin: any machine packs faster, so bytes
 /// are what counts. 100 Mbit/s.
 const THIN: u64 = 12_500_000;
-/// Above this rate, packing takes longer than the bytes it saves. 1.2 Gbit/s.
-const FAST: u64 = 150_000_000;
-/// So many bytes tell whether a link is fast, before [`JUDGED`] is over.
+/// A link that takes as many is fast, and packing is the slower part. More than 1 Gbit/s.
+const FAST: u64 = 125_000_000;
+/// So many bytes tell whether a link may be fast, before [`JUDGED`] is over.
 const EARLY: u64 = 16 << 20;
+/// One that took these so fast gets the next ones as they are. Buffers on the way took a part.
+const PROMISING: u64 = 60_000_000;
 /// Where in its list a stream starts, and where one starts that is so short that packing it hard
 /// takes no time.
 const ZSTD_START: (usize, usize) = (2, 5);
@@ -219,8 +221,8 @@ pub(super) struct Level {
     before: Option<u64>,
     /// Judgements until a higher level may be tried.
     patience: u32,
-    /// Whether there was a judgement.
-    judged: bool,
+    /// Bytes a second that a fast link takes: [`PROMISING`] at first.
+    fast: u64,
 }
 
 impl Level {
@@ -231,7 +233,7 @@ impl Level {
             spent: Spent::default(),
             before: None,
             patience: 0,
-            judged: false,
+            fast: PROMISING,
         }
     }
 
@@ -252,16 +254,16 @@ impl Level {
             waiting,
         } = self.spent;
         let time = packing + waiting;
-        if time < JUDGED && (self.judged || bytes < EARLY) {
+        if time < JUDGED && (self.fast == FAST || bytes < EARLY) {
             return None;
         }
-        self.judged = true;
+        let fast = std::mem::replace(&mut self.fast, FAST);
         self.spent = Spent::default();
         self.patience = self.patience.saturating_sub(1);
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = bytes * 1000 / milliseconds;
         let wire = on_the_wire * 1000 / milliseconds;
-        let (thin, fast) = (wire < THIN, wire >= FAST);
+        let (thin, fast) = (wire < THIN, wire >= fast);
         let tried = self.before.take();
         let old = self.index;
         if thin && waiting > packing {
