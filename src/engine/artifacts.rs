@@ -139,7 +139,7 @@ impl Engine {
                 let observed = self.observe(&known(&states)).await?;
                 (states, observed)
             }
-            None => self.made(authority, options, ahead).await?,
+            None => Box::pin(self.made(authority, options, ahead)).await?,
         };
         let plan = self.plan_up(options, &states, &observed).await?;
         // What changes nothing needs no lock, and waits for nobody.
@@ -154,7 +154,7 @@ impl Engine {
         self.send(&plan, std::mem::take(&mut ahead.shipped)).await
     }
 
-    /// As [`Engine::make`]; begins to send what is made.
+    /// Images that are all there, and the fleet. What is made here is being sent meanwhile.
     async fn made(
         &self,
         authority: &Authority,
@@ -169,7 +169,7 @@ impl Engine {
                 store.hush();
                 surveyed
             };
-            let sent = self.ahead(authority, options, tidings);
+            let sent = Box::pin(self.ahead(authority, options, tidings));
             let (surveyed, sent) = tokio::join!(surveyed, sent);
             ahead.add(sent);
             let surveyed = surveyed?;

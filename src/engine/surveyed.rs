@@ -78,14 +78,4 @@ impl Engine {
             }
         }
     }
-
-    /// Images that are all there, and the fleet.
-    pub(super) async fn make(&self, options: &RolloutOptions) -> Result<(States, Observed)> {
-        loop {
-            let surveyed = self.make_images(options).await?;
-            if let Some(observed) = self.observe_for(&surveyed).await? {
-                return Ok((surveyed.states, observed));
-            }
-        }
-    }
 }

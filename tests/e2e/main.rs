@@ -16,6 +16,7 @@ mod engine;
 mod engines;
 mod fanout;
 mod faults;
+mod first;
 mod fleet;
 mod isolation;
 mod platforms;

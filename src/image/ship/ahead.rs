@@ -106,7 +106,7 @@ impl Transfer<'_> {
         let mut wire = (list.len() as u64) + said.bytes;
         let before = said.bytes;
         let road = Arc::new(Road::to_come(wanted.parts.len() + 2 * coming.len(), size));
-        let feed = Feed {
+        let plan = Feed {
             road: Arc::clone(&road),
             offsets: wanted
                 .parts
@@ -121,7 +121,7 @@ impl Transfer<'_> {
         let (store, packing) = (self.store.clone(), wanted.packing);
         let run = move |packets| {
             let mut feeder = Feeder::new(&store, packing, size, packets)?;
-            if let Some(shipped) = feed.run(&mut feeder, &tidings)? {
+            if let Some(shipped) = plan.run(&mut feeder, &tidings)? {
                 feeder.finish()?;
                 // Whoever stopped waiting does not want to know.
                 let _ = done.send(shipped);

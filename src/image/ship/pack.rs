@@ -29,7 +29,7 @@ const FAST: u64 = 125_000_000;
 /// So many bytes tell whether a link may be fast, before [`JUDGED`] is over.
 const EARLY: u64 = 16 << 20;
 /// One that took these so fast gets the next ones as they are. Buffers on the way took a part.
-const PROMISING: u64 = 60_000_000;
+const PROMISING: u64 = 40_000_000;
 /// Where in its list a stream starts, and where one starts that is so short that packing it hard
 /// takes no time.
 const ZSTD_START: (usize, usize) = (2, 5);
@@ -80,9 +80,8 @@ impl Packer {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Zstd(Frame::Packed(encoder), _) => encoder.flush(),
-            Self::Zstd(Frame::Stored(_), _) => Ok(()),
             Self::Gzip(encoder, _) => encoder.flush(),
-            Self::None(_) => Ok(()),
+            Self::Zstd(Frame::Stored(_), _) | Self::None(_) => Ok(()),
         }
     }
 
@@ -306,7 +305,7 @@ mod tests {
     fn a_level_is_raised_while_more_passes() {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
         assert_eq!(level.judge(spent(1, 1, 1)), None, "too early");
-        assert_eq!(level.judge(spent(50, 10, 1000)), Some(1));
+        assert_eq!(level.judge(spent(30, 10, 1000)), Some(1));
         assert_eq!(level.judge(spent(100, 10, 1000)), Some(3), "it helped");
         assert_eq!(level.judge(spent(105, 10, 1000)), Some(1), "it did not");
         for _ in 1..PATIENCE {
@@ -328,7 +327,7 @@ mod tests {
     #[test]
     fn a_slow_machine_lowers_the_level() {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
-        assert_eq!(level.judge(spent(100, 1000, 900)), Some(-5));
+        assert_eq!(level.judge(spent(50, 1000, 900)), Some(-5));
         assert_eq!(level.judge(spent(100, 1000, 0)), Some(STORED));
         assert_eq!(
             level.judge(spent(100, 1000, 0)),

@@ -9,12 +9,12 @@ use crate::image::chunk::Index;
 use crate::model::{Digest, Ssh};
 
 /// This machine as a host.
-fn host(options: crate::remote::Options) -> Arc<Host> {
+fn host(options: &crate::remote::Options) -> Arc<Host> {
     let host = serde_json::from_value(serde_json::json!({
         "name": "h1", "addr": "localhost", "labels": {}, "local": true,
     }))
     .unwrap();
-    Host::with(&Ssh::default(), &host, &Events::none(), &options).unwrap()
+    Host::with(&Ssh::default(), &host, &Events::none(), options).unwrap()
 }
 
 /// A store, and a host's cache in a folder of this machine.
@@ -30,13 +30,13 @@ impl Fixture {
         Self {
             store: Store::at(folder.path().join("store")).unwrap(),
             folder,
-            host: host(crate::remote::Options::default()),
+            host: host(&crate::remote::Options::default()),
         }
     }
 
     /// With an engine that listens there.
     pub(super) fn with_engine(mut self, socket: &std::path::Path) -> Self {
-        self.host = host(crate::remote::Options {
+        self.host = host(&crate::remote::Options {
             engine: Some(socket.to_owned()),
             ..crate::remote::Options::default()
         });

@@ -121,10 +121,8 @@ impl Transfer<'_> {
         let road = Road::of(&wanted.parts);
         let (store, packing) = (self.store.clone(), wanted.packing);
         let load = self.load(wanted);
-        let feed = move |sender| feed::feed(&store, &load, packing, sender);
-        let (fed, arrived) = self
-            .stream(feed, &road, stdin, &mut said, &made, wire)
-            .await;
+        let run = move |sender| feed::feed(&store, &load, packing, sender);
+        let (fed, arrived) = self.stream(run, &road, stdin, &mut said, &made, wire).await;
         *wire += said.bytes - before;
         fed?;
         let arrived = arrived?;
@@ -239,7 +237,7 @@ impl Transfer<'_> {
     /// Sends what is fed and counts the blobs that arrived.
     pub(super) async fn stream(
         &self,
-        feed: impl FnOnce(mpsc::Sender<Packet>) -> Result<()> + Send + 'static,
+        run: impl FnOnce(mpsc::Sender<Packet>) -> Result<()> + Send + 'static,
         road: &Road,
         stdin: Writer,
         said: &mut Said,
@@ -247,7 +245,7 @@ impl Transfer<'_> {
         wire: &mut u64,
     ) -> (Result<()>, Result<usize, Failure>) {
         let (sender, packets) = mpsc::channel(IN_FLIGHT);
-        let feeder = tokio::task::spawn_blocking(move || feed(sender));
+        let feeder = tokio::task::spawn_blocking(move || run(sender));
         let arrived = {
             let arrivals = self.arrivals(said, made);
             tokio::pin!(arrivals);

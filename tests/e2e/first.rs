@@ -1,0 +1,90 @@
+//! The first push to hosts that have nothing: layers travel while this machine's engine still hands
+//! them out, and the hosts' engines read along.
+
+use crate::support::{CACHE, Node, OwnLab, Project, eventually, random};
+
+const TWO: &str = "
+name: {{name}}
+services:
+  web:
+    build: app
+    deploy: { replicas: 2 }
+    x-placement: { hosts: [node-1, node-2] }
+    x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
+  side:
+    image: {{name}}-web
+    depends_on: [web]
+    x-placement: { hosts: [node-2] }
+";
+
+/// What a host's engine has under names of webpods.
+fn loaded(node: &Node) -> String {
+    node.witness("docker images --format '{{.Repository}}' | grep webpods/ | sort -u || true")
+}
+
+/// What is left of a transfer: pipes to the engine and parts of blobs.
+fn left(node: &Node) -> String {
+    node.witness(&format!(
+        "find {CACHE}/tmp -mindepth 1 ! -name '*.lock' 2>/dev/null || true"
+    ))
+}
+
+#[test]
+fn a_first_push_is_loaded_while_it_is_sent_and_goes_on_where_it_was_cut() {
+    let lab = OwnLab::start("first", 2, &[]);
+    let nodes = &lab.0.nodes;
+    let project = Project::compose_on(lab.0, "first", TWO);
+    project.add_layer(random(300_000_000));
+    // Both services have the image when it is built; `side` finds it in the engine.
+    project.webpods().ok(["build"]);
+    let cache = project.path("another machine");
+    let cache = cache.to_str().unwrap();
+
+    let mut client = project
+        .webpods()
+        .env("XDG_CACHE_HOME", cache)
+        .spawn(["push"]);
+    let parts = format!("find {CACHE}/tmp -maxdepth 1 -type f -size +10000k 2>/dev/null || true");
+    let part = eventually("a part of the layer", 120, || {
+        match nodes[0].witness(&parts).lines().next() {
+            Some(part) => Ok(part.to_owned()),
+            None => Err("nothing arrived".to_owned()),
+        }
+    });
+    let reading = nodes[0].witness("pgrep -f '^perl.*images/load' || true");
+    assert_ne!(reading, "", "the engine reads along");
+    client.kill().unwrap();
+    client.wait().unwrap();
+    eventually("the engine has nothing to read any more", 60, || {
+        let reading = nodes[0].witness("pgrep -f '^perl.*images/load' || true");
+        if reading.is_empty() {
+            Ok(())
+        } else {
+            Err(reading)
+        }
+    });
+    assert_eq!(loaded(&nodes[0]), "", "half an image is none");
+    let inode = nodes[0].witness(&format!("stat -c %i {part}"));
+
+    let push = || {
+        let client = project.webpods().env("XDG_CACHE_HOME", cache);
+        client.run(["push"]).expect(0)
+    };
+    let pushed = push();
+    for node in nodes {
+        assert_ne!(loaded(node), "", "{pushed}");
+        assert_eq!(left(node), "");
+    }
+    let hex = part.rsplit('/').next().unwrap().split('.').next().unwrap();
+    let blob = format!("{CACHE}/blobs/sha256/{hex}");
+    assert_eq!(nodes[0].witness(&format!("stat -c %i {blob}")), inode);
+    let sum = nodes[1].witness(&format!("sha256sum {blob}"));
+    assert!(sum.starts_with(hex), "{sum}");
+    let again = push();
+    for host in ["node-1", "node-2"] {
+        let nothing = format!("{host}: nothing to send");
+        assert!(again.stderr.contains(&nothing), "{again}");
+    }
+    project.up();
+    project.answers();
+}
