@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{Digest, Image, Store as Kind};
 use crate::remote::Host;
 
-const LOAD: &str = include_str!("sh/load.sh");
+const LOAD: &str = concat!(include_str!("sh/engine.sh"), include_str!("sh/load.sh"));
 const CHECK: &str = include_str!("sh/check.sh");
 /// How the script ends when a blob is not in the cache.
 const MISSING: i32 = 3;

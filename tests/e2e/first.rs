@@ -12,8 +12,7 @@ services:
     x-placement: { hosts: [node-1, node-2] }
     x-ingress: { host: '{{domain}}', port: 8080, health_path: /healthz }
   side:
-    image: {{name}}-web
-    depends_on: [web]
+    build: app
     x-placement: { hosts: [node-2] }
 ";
 
@@ -35,8 +34,6 @@ fn a_first_push_is_loaded_while_it_is_sent_and_goes_on_where_it_was_cut() {
     let nodes = &lab.0.nodes;
     let project = Project::compose_on(lab.0, "first", TWO);
     project.add_layer(random(300_000_000));
-    // Both services have the image when it is built; `side` finds it in the engine.
-    project.webpods().ok(["build"]);
     let cache = project.path("another machine");
     let cache = cache.to_str().unwrap();
 
