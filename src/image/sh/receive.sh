@@ -14,6 +14,7 @@
 # Between `open` and `close` the blobs go on to the engine as well, as parts of an archive:
 #   copy <size>, and bytes of the archive that are no blob
 #   give <hex>: a blob of the cache
+#   name <hex> <size>, and what people call the image with this manifest: `prune` knows it then
 # Documents come last, so the engine has no archive before every blob of it was checked.
 # Prints `ok <hex>` for each blob that arrived and is what it claims.
 set -u
@@ -168,12 +169,17 @@ unpack | {
         cat -- "$blobs/$offset" >>"$engine"
         continue
         ;;
+      name)
+        mkdir -p -- "$cache/images" && take "$size" >"$cache/images/$offset" || exit 1
+        continue
+        ;;
       close)
         exec 8>&-
         engine=/dev/null
         continue
         ;;
     esac
+    echo "$hex" >>"$lease"
     file=$tmp/$hex.$part
     [ "$offset" -gt 0 ] || : >"$file" || exit 1
     rm -f -- "$failed"

@@ -8,8 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::Duration;
 
+use super::archive::End;
 use super::feed::{Feeder, Part};
 use super::road::Road;
 use super::transfer::{Failure, RESERVE, Transfer, send};
@@ -18,8 +20,11 @@ use crate::docker::Node;
 use crate::error::Result;
 use crate::event::Event;
 use crate::image::growing::{Coming, Tidings};
-use crate::image::{chain, layout};
+use crate::image::chain;
 use crate::model::{Blob, Digest, Image, machine};
+
+/// The host is told that this machine is there when nothing else was to be said for so long.
+const QUIET: Duration = Duration::from_secs(5);
 
 impl Shipping<'_> {
     /// Sends a host the images that are `coming`, as it is told of them, and has its engine load
@@ -169,7 +174,7 @@ impl Feed {
         let mut images: Vec<Image> = Vec::new();
         feeder.open()?;
         while images.len() < self.images.len() {
-            match tidings.recv() {
+            match tidings.recv_timeout(QUIET) {
                 Ok(Tidings::Layer(growing)) => {
                     let blob = growing.blob.clone();
                     if self.there.remove(&blob.digest) {
@@ -188,7 +193,8 @@ impl Feed {
                 }
                 Ok(Tidings::Here(id, image)) if self.images.contains(&id) => images.push(image),
                 Ok(_) => {}
-                Err(_) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) => feeder.still_here()?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
             }
         }
         if !self.offsets.is_empty() || !self.there.is_empty() {
@@ -210,7 +216,7 @@ impl Feed {
                 return Ok(None);
             }
         }
-        feeder.close(&layout::tail(&images.iter().collect::<Vec<_>>())?)?;
+        feeder.close(&End::of(&images.iter().collect::<Vec<_>>())?)?;
         let layers: BTreeSet<&Blob> = images.iter().flat_map(|image| &image.layers).collect();
         for blob in layers.into_iter().filter(|_| self.indexes) {
             if !feeder.index(blob)? {

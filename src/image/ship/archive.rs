@@ -17,8 +17,26 @@ use crate::model::{Blob, Digest, Image};
 pub(super) struct Archive {
     /// The blobs that it has not, each once.
     pub(super) members: BTreeSet<Blob>,
-    /// What stands behind them.
+    pub(super) end: End,
+}
+
+/// What stands behind the blobs of an archive.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct End {
+    /// The manifests of its images, each with what people call the image.
+    pub(super) names: Vec<(Digest, String)>,
+    /// Its documents.
     pub(super) tail: Vec<u8>,
+}
+
+impl End {
+    pub(super) fn of(images: &[&Image]) -> Result<Self> {
+        let name = |image: &&Image| (image.manifest.digest.clone(), image.reference.clone());
+        Ok(Self {
+            names: images.iter().map(name).collect(),
+            tail: layout::tail(images)?,
+        })
+    }
 }
 
 /// The archive in the order in which it is put together. All parts that are sent belong to it.
@@ -26,8 +44,7 @@ pub(super) struct Archive {
 pub(super) struct Assembly {
     /// Blobs that the host's cache has already.
     pub(super) given: Vec<Blob>,
-    /// What stands behind all blobs.
-    pub(super) tail: Vec<u8>,
+    pub(super) end: End,
 }
 
 impl Archive {
@@ -48,7 +65,7 @@ impl Archive {
         let members = images.iter().flat_map(|one| layout::blobs(one, &supplied));
         Ok(Some(Self {
             members: members.cloned().collect(),
-            tail: layout::tail(&images)?,
+            end: End::of(&images)?,
         }))
     }
 
@@ -62,7 +79,7 @@ impl Archive {
             && sent.iter().all(|blob| self.members.contains(blob));
         whole.then(|| Assembly {
             given,
-            tail: self.tail.clone(),
+            end: self.end.clone(),
         })
     }
 }
@@ -85,7 +102,7 @@ mod tests {
         let there = |names: &[&str]| names.iter().map(|name| blob(name).digest).collect();
         let archive = Archive {
             members: [blob("a"), blob("b")].into(),
-            tail: vec![1],
+            end: End::default(),
         };
         let of = |parts: &[Part], names: &[&str]| {
             let assembly = archive.assembly(parts, &there(names));

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc::Sender;
 
 use super::answer::Packing;
-use super::archive::Assembly;
+use super::archive::{Assembly, End};
 use super::pack::{Packer, Spent};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
@@ -99,7 +99,7 @@ pub(super) fn feed(
         }
     }
     if let Some(archive) = &load.archive {
-        feeder.close(&archive.tail)?;
+        feeder.close(&archive.end)?;
     }
     for blob in &load.indexes {
         if !feeder.index(blob)? {
@@ -203,9 +203,21 @@ impl<'a> Feeder<'a> {
         Ok(whole)
     }
 
+    /// Sends nothing, so that the host knows that more is to come.
+    pub(super) fn still_here(&mut self) -> Result<()> {
+        self.copy(b"")?;
+        self.packer.flush().explain(unpackable)?;
+        self.hand_over()?;
+        Ok(())
+    }
+
     /// Ends the archive. The engine begins to unpack it.
-    pub(super) fn close(&mut self, tail: &[u8]) -> Result<()> {
-        self.copy(tail)?;
+    pub(super) fn close(&mut self, end: &End) -> Result<()> {
+        for (manifest, name) in &end.names {
+            let line = format!("name {} {}\n{name}\n", manifest.hex(), name.len() + 1);
+            self.write(line.as_bytes())?;
+        }
+        self.copy(&end.tail)?;
         self.write(b"close\n")?;
         self.packer.flush().explain(unpackable)?;
         self.hand_over()?;

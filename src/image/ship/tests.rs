@@ -524,7 +524,7 @@ async fn the_engine_reads_the_archive_while_blobs_arrive() {
     fixture.leave_part(half.unwrap(), b"half of it");
     let archive = Archive {
         members: image.blobs().cloned().collect(),
-        tail: crate::image::layout::tail(&[&image]).unwrap(),
+        end: archive::End::of(&[&image]).unwrap(),
     };
     let cache = fixture.cache().to_str().unwrap().to_owned();
     let events = Events::none();
@@ -533,6 +533,8 @@ async fn the_engine_reads_the_archive_while_blobs_arrive() {
         .await
         .unwrap();
     fixture.assert_arrived(&blobs(&image));
+    let mark = fixture.cache().join("images").join(image.manifest.digest.hex());
+    assert_eq!(fs::read_to_string(mark).unwrap(), format!("{}\n", image.reference));
     let given = engine.given.join().unwrap();
     let other = Store::at(fixture.folder.path().join("other")).unwrap();
     let reference = crate::image::Wanted {
@@ -555,7 +557,7 @@ async fn an_engine_that_reads_nothing_does_not_keep_blobs_from_the_cache() {
             size: blob.size,
         }]
         .into(),
-        tail: Vec::new(),
+        end: archive::End::default(),
     };
     let cache = fixture.cache().to_str().unwrap().to_owned();
     let (blobs, store) = ([blob], &fixture.store);
