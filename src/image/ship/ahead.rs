@@ -19,8 +19,8 @@ use super::{Shipped, Shipping};
 use crate::docker::Node;
 use crate::error::Result;
 use crate::event::Event;
-use crate::image::growing::{Coming, Tidings};
 use crate::image::chain;
+use crate::image::growing::{Coming, Tidings};
 use crate::model::{Blob, Digest, Image, machine};
 
 /// The host is told that this machine is there when nothing else was to be said for so long.

@@ -533,8 +533,14 @@ async fn the_engine_reads_the_archive_while_blobs_arrive() {
         .await
         .unwrap();
     fixture.assert_arrived(&blobs(&image));
-    let mark = fixture.cache().join("images").join(image.manifest.digest.hex());
-    assert_eq!(fs::read_to_string(mark).unwrap(), format!("{}\n", image.reference));
+    let mark = fixture
+        .cache()
+        .join("images")
+        .join(image.manifest.digest.hex());
+    assert_eq!(
+        fs::read_to_string(mark).unwrap(),
+        format!("{}\n", image.reference)
+    );
     let given = engine.given.join().unwrap();
     let other = Store::at(fixture.folder.path().join("other")).unwrap();
     let reference = crate::image::Wanted {
