@@ -179,7 +179,7 @@ unpack | {
         continue
         ;;
     esac
-    echo "$hex" >>"$lease"
+    grep -qx -- "$hex" "$lease" || echo "$hex" >>"$lease"
     file=$tmp/$hex.$part
     [ "$offset" -gt 0 ] || : >"$file" || exit 1
     rm -f -- "$failed"
