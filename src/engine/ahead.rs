@@ -1,14 +1,15 @@
 //! `push` begins to send images while this machine's engine still hands them out.
 
-use std::collections::BTreeMap;
-use std::sync::mpsc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, mpsc};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::error::Result;
 use crate::image::{self, Coming, Shipped, Shipping, Tidings};
-use crate::model::{HostName, Project, Service};
+use crate::model::{Digest, HostName, Project, Service};
 use crate::state::Lease;
 
 use super::registry::Way;
@@ -19,7 +20,7 @@ use super::{Authority, Engine};
 /// What was sent before there was a plan.
 #[derive(Default)]
 pub(super) struct Ahead {
-    /// Images that are complete on these hosts now.
+    /// What travelled to each host.
     pub(super) shipped: BTreeMap<HostName, Shipped>,
     /// The project's lock, when it was needed.
     pub(super) lease: Option<Lease>,
@@ -34,13 +35,14 @@ impl Ahead {
 }
 
 impl Engine {
-    /// Sends what comes to the hosts that will need it, until nothing comes any more. What cannot be
-    /// sent that way is sent later, when everything is known, so no error here is one of `push`.
+    /// Sends what comes to the hosts that will need it, until nothing comes any more or `stop` says
+    /// so. What cannot be sent that way is sent later, when everything is known, so no error here is one of `push`.
     pub(super) async fn ahead(
         &self,
         authority: &Authority,
         options: &RolloutOptions,
         mut tidings: UnboundedReceiver<Tidings>,
+        stop: &Arc<AtomicBool>,
     ) -> Ahead {
         let mut ahead = Ahead::default();
         if options.fanout || self.settings.context.artifacts.fanout {
@@ -82,18 +84,24 @@ impl Engine {
             store,
             events: &self.settings.events,
         };
+        let images = wanted.values().flatten();
+        let layers: BTreeSet<&Digest> = images.flat_map(|image| &image.layers).collect();
         let mut ends = Vec::new();
         let transfers = wanted.iter().filter_map(|(host, images)| {
             let node = nodes.get(host)?;
             let (to, from) = mpsc::channel();
             ends.push(to);
-            Some(async move { (host.clone(), shipping.ahead(node, images, from).await) })
+            Some(async move { (host.clone(), shipping.ahead(node, images, from, stop).await) })
         });
         let transfers: Vec<_> = transfers.collect();
         let pass_on = async {
             let mut next = Some(first);
             while let Some(one) = next {
-                for end in &ends {
+                let useful = match &one {
+                    Tidings::Layer(layer) => layers.contains(&layer.blob.digest),
+                    Tidings::Begun(_) | Tidings::Here(..) => true,
+                };
+                for end in ends.iter().filter(|_| useful) {
                     // A host that is not served has no use for it.
                     let _ = end.send(one.clone());
                 }
@@ -101,11 +109,11 @@ impl Engine {
             }
             drop(ends);
         };
-        let (results, ()) = tokio::join!(join_all(transfers), pass_on);
+        let at_once = self.settings.context.artifacts.concurrency.max(1);
+        let transfers = stream::iter(transfers).buffer_unordered(at_once);
+        let (results, ()) = tokio::join!(transfers.collect::<Vec<_>>(), pass_on);
         for (host, result) in results {
-            if let Ok(Some(shipped)) = result {
-                ahead.shipped.insert(host, shipped);
-            }
+            ahead.shipped.insert(host, result.unwrap_or_default());
         }
         ahead
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Serialize;
 
@@ -163,13 +165,15 @@ impl Engine {
     ) -> Result<(States, Observed)> {
         let store = self.store().await?;
         loop {
-            let tidings = store.listen();
+            let (tidings, stop) = (store.listen(), Arc::new(AtomicBool::new(false)));
             let surveyed = async {
                 let surveyed = self.make_images(options).await;
+                // Nobody waits for bytes to learn that a build failed.
+                stop.store(surveyed.is_err(), Ordering::Relaxed);
                 store.hush();
                 surveyed
             };
-            let sent = Box::pin(self.ahead(authority, options, tidings));
+            let sent = Box::pin(self.ahead(authority, options, tidings, &stop));
             let (surveyed, sent) = tokio::join!(surveyed, sent);
             ahead.add(sent);
             let surveyed = surveyed?;

@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -86,12 +87,12 @@ impl Watch {
         }
     }
 
-    /// Tells of a layer that is about to be written to `file`.
-    pub(super) fn grows(&self, blob: Blob, file: File) -> Growth {
+    /// Tells of a layer that is about to be written to a file, which moves when it is complete.
+    pub(super) fn grows(&self, blob: Blob, now: &Path, then: PathBuf) -> Growth {
         let state = Arc::new((Mutex::new(Grown::default()), Condvar::new()));
         let growing = Growing {
             blob,
-            file: Arc::new(file),
+            paths: [now.to_owned(), then],
             state: Arc::clone(&state),
         };
         self.listeners.tell(Tidings::Layer(growing));
@@ -99,9 +100,10 @@ impl Watch {
     }
 
     /// Tells of a blob of the store, if it is one of the layers.
-    pub(super) fn here(&self, blob: &Blob, file: File) {
+    pub(super) fn here(&self, blob: &Blob, path: PathBuf) {
         if self.layers.contains(&blob.digest) {
-            self.grows(blob.clone(), file).wrote(blob.size);
+            let now = path.clone();
+            self.grows(blob.clone(), &now, path).wrote(blob.size);
         }
     }
 }
@@ -117,16 +119,31 @@ struct Grown {
 pub struct Growing {
     /// What it is, or will be when all goes well.
     pub blob: Blob,
-    file: Arc<File>,
+    /// Where it is, and where it will be. Not opened before it is its turn: many may wait.
+    paths: [PathBuf; 2],
     state: Arc<(Mutex<Grown>, Condvar)>,
 }
 
 impl Growing {
+    /// Opens it for [`Growing::read_at`].
+    ///
+    /// # Errors
+    /// It will never be complete; it cannot be read.
+    pub(super) fn open(&self) -> io::Result<File> {
+        let [now, then] = &self.paths;
+        File::open(now).or_else(|_| File::open(then))
+    }
+
     /// Reads at `position`, and waits until there is something to read.
     ///
     /// # Errors
     /// The blob will never be complete; its file cannot be read.
-    pub(super) fn read_at(&self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+    pub(super) fn read_at(
+        &self,
+        file: &File,
+        buffer: &mut [u8],
+        position: u64,
+    ) -> io::Result<usize> {
         let (state, changed) = &*self.state;
         let mut grown = state.lock().unwrap_or_else(PoisonError::into_inner);
         while grown.written <= position {
@@ -140,7 +157,7 @@ impl Growing {
         drop(grown);
         let most = usize::try_from(there).unwrap_or(usize::MAX);
         let most = most.min(buffer.len());
-        self.file.read_at(&mut buffer[..most], position)
+        file.read_at(&mut buffer[..most], position)
     }
 }
 
@@ -188,17 +205,20 @@ mod tests {
             digest: Digest::of(b"x"),
             size: 100_000,
         };
-        let mut growth = watch.grows(blob, file.reopen().unwrap());
+        let mut growth = watch.grows(blob, file.path(), PathBuf::new());
         let Ok(Tidings::Layer(growing)) = from.try_recv() else {
             panic!("nobody was told")
         };
         let reader = std::thread::spawn(move || {
             let (mut all, mut buffer) = (Vec::new(), [0; 1000]);
+            let file = growing.open().unwrap();
             while (all.len() as u64) < growing.blob.size {
-                let n = growing.read_at(&mut buffer, all.len() as u64).unwrap();
+                let n = growing
+                    .read_at(&file, &mut buffer, all.len() as u64)
+                    .unwrap();
                 all.extend_from_slice(&buffer[..n]);
             }
-            let end = growing.read_at(&mut buffer, growing.blob.size);
+            let end = growing.read_at(&file, &mut buffer, growing.blob.size);
             (all, end.unwrap_err().kind())
         });
         let bytes: Vec<u8> = (0u32..25_000).flat_map(u32::to_le_bytes).collect();
@@ -230,13 +250,12 @@ mod tests {
             digest: Digest::of(name),
             size: name.len() as u64,
         };
-        let file = || tempfile::tempfile().unwrap();
-        watch.here(&blob(b"b"), file());
+        watch.here(&blob(b"b"), PathBuf::new());
         assert!(from.try_recv().is_err());
-        watch.here(&blob(b"a"), file());
+        watch.here(&blob(b"a"), PathBuf::new());
         assert!(matches!(from.try_recv(), Ok(Tidings::Layer(_))));
         watch.listeners.close();
-        watch.here(&blob(b"a"), file());
+        watch.here(&blob(b"a"), PathBuf::new());
         assert!(from.try_recv().is_err());
     }
 }

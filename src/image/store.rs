@@ -260,11 +260,9 @@ pub struct BlobWriter {
 
 impl BlobWriter {
     /// Tells of the blob, which is expected to be this one, before anything is written.
-    pub(super) fn tell(&mut self, watch: &Watch, blob: Blob) -> Result<()> {
-        let reader = self.file.reopen();
-        let reader = reader.map_err(|error| self.store.write_error(&error))?;
-        self.growth = Some(watch.grows(blob, reader));
-        Ok(())
+    pub(super) fn tell(&mut self, watch: &Watch, blob: Blob) {
+        let then = self.store.path(&blob.digest);
+        self.growth = Some(watch.grows(blob, self.file.path(), then));
     }
 
     /// Gives the blob its name.

@@ -174,8 +174,8 @@ pub(super) fn stored(
         if store.holds(&blob) {
             // The bytes are here, verified when they came; the archive's copy is skipped.
             store.touch(digest);
-            if let (Some(watch), Ok(file)) = (watch, store.read(digest)) {
-                watch.here(&blob, file);
+            if let Some(watch) = watch {
+                watch.here(&blob, store.path(digest));
             }
             let raw = digest.clone();
             return Ok(Stored { raw, blob });
@@ -189,7 +189,7 @@ pub(super) fn stored(
     let grown = expected.is_some();
     let stored = layer::store(store, &mut counted, expected)?;
     if let (Some(watch), false) = (watch, grown) {
-        watch.here(&stored.blob, store.read(&stored.blob.digest)?);
+        watch.here(&stored.blob, store.path(&stored.blob.digest));
     }
     check_length(path, counted.n, size)?;
     match named {

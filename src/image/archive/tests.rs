@@ -535,8 +535,11 @@ fn told(archive: Archive, layers: &[&[u8]]) -> Vec<(Digest, Vec<u8>)> {
     while let Ok(crate::image::Tidings::Layer(layer)) = tidings.try_recv() {
         let mut bytes = vec![0; usize::try_from(layer.blob.size).unwrap()];
         let mut read = 0;
+        let file = layer.open().unwrap();
         while read < bytes.len() {
-            read += layer.read_at(&mut bytes[read..], read as u64).unwrap();
+            read += layer
+                .read_at(&file, &mut bytes[read..], read as u64)
+                .unwrap();
         }
         told.push((layer.blob.digest, bytes));
     }

@@ -13,10 +13,11 @@
 # and for each index: index <hex> <size>, and the index.
 # Between `open` and `close` the blobs go on to the engine as well, as parts of an archive:
 #   copy <size>, and bytes of the archive that are no blob
-#   give <hex>: a blob of the cache
+#   give <hex> <size>: a blob of the cache
 #   name <hex> <size>, and what people call the image with this manifest: `prune` knows it then
-# Documents come last, so the engine has no archive before every blob of it was checked.
-# Prints `ok <hex>` for each blob that arrived and is what it claims.
+# Documents come last, so the engine has no archive before every blob that came was checked.
+# Prints `ok <hex>` for each blob that arrived and is what it claims, and at the end `refused` when
+# the engine did not take the archive.
 set -u
 umask 077
 cache=$1
@@ -152,7 +153,12 @@ unpack | {
         pipe=$tmp/engine.$attempt
         if mkfifo -- "$pipe"; then
           # Whatever becomes of the engine, blobs go on into the cache.
-          { into_engine "$6" >/dev/null 2>&1; cat >/dev/null; } <"$pipe" 9>&- &
+          {
+            into_engine "$6" >/dev/null 2>&1
+            taken=$?
+            cat >/dev/null
+            exit "$taken"
+          } <"$pipe" 9>&- &
           loading=$!
           exec 8>"$pipe"
           rm -f -- "$pipe"
@@ -161,11 +167,11 @@ unpack | {
         continue
         ;;
       copy)
-        alive
         take "$offset" >>"$engine"
         continue
         ;;
       give)
+        [ "$(stat -c %s "$blobs/$offset" 2>/dev/null)" = "$size" ] || exit 1
         cat -- "$blobs/$offset" >>"$engine"
         continue
         ;;
@@ -213,10 +219,13 @@ unpack | {
     alive
     echo "ok $hex"
   done
+  # The archive ends here, complete or not.
+  exec 8>&-
   if [ -n "$loading" ]; then
-    while sleep 5; do alive; done >/dev/null 2>&1 9>&- &
+    # Someone is at work, and it may take long.
+    while sleep 5 && kill -0 "$loading"; do alive; done >/dev/null 2>&1 9>&- &
     waiting=$!
-    wait "$loading"
-    kill "$waiting"
+    wait "$loading" || echo refused
+    kill "$waiting" 2>/dev/null
   fi
 }

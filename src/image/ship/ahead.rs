@@ -8,8 +8,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
+
+use tokio::sync::oneshot;
 
 use super::archive::End;
 use super::feed::{Feeder, Part};
@@ -22,28 +24,27 @@ use crate::event::Event;
 use crate::image::chain;
 use crate::image::growing::{Coming, Tidings};
 use crate::model::{Blob, Digest, Image, machine};
-
-/// The host is told that this machine is there when nothing else was to be said for so long.
-const QUIET: Duration = Duration::from_secs(5);
+use crate::plan::BlobShipment;
 
 impl Shipping<'_> {
     /// Sends a host the images that are `coming`, as it is told of them, and has its engine load
-    /// them. Nothing: it was not done to its end, or not even begun, since the host has some of the
-    /// layers, or blobs that the new ones may be like.
+    /// them. Not begun when the host has some of the layers, or blobs that the new ones may be like;
+    /// ended when `stop` says so. Returns what travelled, whether or not that was all.
     ///
     /// # Errors
-    /// The host or its engine does not answer, or the transfer broke.
+    /// The host or its engine does not answer.
     pub async fn ahead(
         &self,
         node: &Node,
         coming: &[Coming],
         tidings: Receiver<Tidings>,
-    ) -> Result<Option<Shipped>> {
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Shipped> {
         let engine = node.engine().await?;
         let here = &engine.identity().platform;
         let misfit = |image: &Coming| machine(&image.platform) != machine(here);
         if node.host.is_local() || coming.is_empty() || coming.iter().any(misfit) {
-            return Ok(None);
+            return Ok(Shipped::default());
         }
         let wanted: BTreeSet<&Digest> = coming.iter().flat_map(|one| &one.layers).collect();
         let held = chain::held(engine).await?;
@@ -51,7 +52,7 @@ impl Shipping<'_> {
         let mut held = held.iter().flat_map(|(_, layers)| layers);
         if held.any(|layer| wanted.contains(layer)) {
             // Its engine can supply them.
-            return Ok(None);
+            return Ok(Shipped::default());
         }
         let transfer = Transfer {
             host: &node.host,
@@ -62,37 +63,73 @@ impl Shipping<'_> {
             whole: &BTreeSet::new(),
             archive: None,
         };
-        let shipped = match transfer.ahead(coming, &wanted, tidings).await {
-            Ok(shipped) => shipped,
-            Err(Failure::Again(error) | Failure::Final(error)) => return Err(error),
-            Err(Failure::Whole(_)) => None,
+        let mut wire = 0;
+        let order = Order {
+            coming,
+            layers: &wanted,
+            stop,
         };
-        if let Some(shipped) = &shipped {
-            self.events.emit(Event::Shipped {
-                host: node.name().clone(),
-                sent: shipped.sent,
-                lacked: shipped.lacked,
-                total: shipped.blobs,
-                passed: 0,
-                from: Vec::new(),
-            });
+        // Why it broke shows again when the rest is sent.
+        let brought = transfer.ahead(&order, tidings, &mut wire).await;
+        let mut shipped = Shipped {
+            sent: wire,
+            ..Shipped::default()
+        };
+        let Ok(Some(brought)) = brought else {
+            return Ok(shipped);
+        };
+        if brought.refused {
+            self.forget(node, &brought.images).await?;
+            return Ok(shipped);
         }
+        shipped.lacked = brought.lacked;
+        shipped.blobs = brought.blobs;
+        self.events.emit(Event::Shipped {
+            host: node.name().clone(),
+            sent: shipped.sent,
+            lacked: shipped.lacked,
+            total: shipped.blobs,
+            passed: 0,
+            from: Vec::new(),
+        });
         Ok(shipped)
     }
 }
 
+/// What is to go to a host.
+struct Order<'a> {
+    coming: &'a [Coming],
+    layers: &'a BTreeSet<&'a Digest>,
+    stop: &'a Arc<AtomicBool>,
+}
+
+/// What a host has now.
+#[derive(Debug, Default)]
+struct Brought {
+    images: Vec<Image>,
+    /// Bytes of their blobs, and of these what the host had no part of.
+    blobs: u64,
+    lacked: u64,
+    /// Its engine did not take them.
+    refused: bool,
+}
+
 impl Transfer<'_> {
+    /// Adds to `wire` the bytes that travelled. Nothing: not everything did.
     async fn ahead(
         &self,
-        coming: &[Coming],
-        layers: &BTreeSet<&Digest>,
+        order: &Order<'_>,
         tidings: Receiver<Tidings>,
-    ) -> Result<Option<Shipped>, Failure> {
+        wire: &mut u64,
+    ) -> Result<Option<Brought>, Failure> {
+        let coming = order.coming;
         let (process, mut stdin, mut said) = self.open().await?;
-        let lines = layers.iter().map(|digest| format!("{} -\n", digest.hex()));
+        let lines = order.layers.iter();
+        let lines = lines.map(|digest| format!("{} -\n", digest.hex()));
         let list = lines.chain(["\n".to_owned()]).collect::<String>();
         // Any size is possible.
-        let sizes = layers.iter().map(|digest| (*digest, u64::MAX)).collect();
+        let sizes = order.layers.iter().map(|digest| (*digest, u64::MAX));
+        let sizes = sizes.collect();
         let wanted = match send(&mut stdin, &list).await {
             Some(()) => self.wanted(&mut said, &sizes).await?,
             None => None,
@@ -102,51 +139,74 @@ impl Transfer<'_> {
             // What is alike there saves more than time.
             wanted.indexes.unwrap_or_default() == 0 && wanted.free > size + RESERVE
         });
+        *wire += (list.len() as u64) + said.bytes;
         let Some(wanted) = wanted else {
             return Ok(None);
         };
         if send(&mut stdin, "send\n").await.is_none() {
             return Ok(None);
         }
-        let mut wire = (list.len() as u64) + said.bytes;
         let before = said.bytes;
+        let useful = wanted.indexes.is_some();
         let road = Arc::new(Road::to_come(wanted.parts.len() + 2 * coming.len(), size));
+        let parts = wanted.parts.into_iter();
         let plan = Feed {
             road: Arc::clone(&road),
-            offsets: wanted
-                .parts
-                .into_iter()
-                .map(|part| (part.blob.digest, part.offset))
-                .collect(),
+            offsets: parts.map(|part| (part.blob.digest, part.offset)).collect(),
             there: wanted.there,
             images: coming.iter().map(|image| image.id.clone()).collect(),
-            indexes: wanted.indexes.is_some(),
         };
-        let (done, outcome) = std::sync::mpsc::channel();
-        let (store, packing) = (self.store.clone(), wanted.packing);
+        let (done, outcome) = oneshot::channel();
+        let (store, packing, stop) = (self.store.clone(), wanted.packing, Arc::clone(order.stop));
         let run = move |packets| {
-            let mut feeder = Feeder::new(&store, packing, size, packets)?;
-            if let Some(shipped) = plan.run(&mut feeder, &tidings)? {
-                feeder.finish()?;
+            let mut feeder = Feeder::new(&store, packing, size, packets)?.until(stop);
+            let brought = plan.run(&mut feeder, &tidings)?;
+            // Also when that was not all: what went is to arrive.
+            feeder.finish()?;
+            if let Some(brought) = brought {
                 // Whoever stopped waiting does not want to know.
-                let _ = done.send(shipped);
+                let _ = done.send(brought);
             }
             Ok(())
         };
-        let (fed, arrived) = self
-            .stream(run, &road, stdin, &mut said, &BTreeMap::new(), &mut wire)
-            .await;
-        wire += said.bytes - before;
-        fed?;
-        arrived?;
-        let Ok(shipped) = outcome.try_recv() else {
-            return Ok(None);
+        let mut travelled = 0;
+        let nothing = BTreeMap::new();
+        let stream = self.stream(run, &road, stdin, &mut said, &nothing, &mut travelled);
+        // Indexes are made while the engine unpacks, which waits for nothing but the end.
+        let indexes = async {
+            let brought = outcome.await.ok()?;
+            let mut wire = 0;
+            if useful {
+                wire = self.indexes(&brought.images).await;
+            }
+            Some((brought, wire))
         };
-        let whole = process.wait().await?.status == 0;
-        Ok(whole.then_some(Shipped {
-            sent: wire,
-            ..shipped
-        }))
+        let ((fed, arrived), brought) = tokio::join!(stream, indexes);
+        *wire += travelled + said.bytes - before;
+        fed?;
+        let refused = arrived?.refused;
+        let ended = process.wait().await?;
+        Ok(brought
+            .filter(|_| ended.status == 0)
+            .map(|(brought, more)| {
+                *wire += more;
+                Brought { refused, ..brought }
+            }))
+    }
+
+    /// Sends the indexes of layers that the host has; how many bytes that took. A host without them
+    /// gets whole blobs later, no more.
+    async fn indexes(&self, images: &[Image]) -> u64 {
+        let layers: BTreeSet<&Blob> = images.iter().flat_map(|image| &image.layers).collect();
+        let layers = layers.into_iter().map(|blob| BlobShipment {
+            digest: blob.digest.clone(),
+            size: blob.size,
+            from: None,
+        });
+        let layers: Vec<BlobShipment> = layers.collect();
+        let mut wire = 0;
+        let _ = self.run(&layers, &mut wire, &mut None).await;
+        wire
     }
 }
 
@@ -159,8 +219,6 @@ struct Feed {
     there: BTreeSet<Digest>,
     /// The identifiers of the images.
     images: BTreeSet<String>,
-    /// Whether it can use indexes.
-    indexes: bool,
 }
 
 impl Feed {
@@ -169,12 +227,11 @@ impl Feed {
         mut self,
         feeder: &mut Feeder<'_>,
         tidings: &Receiver<Tidings>,
-    ) -> Result<Option<Shipped>> {
-        let mut shipped = Shipped::default();
-        let mut images: Vec<Image> = Vec::new();
+    ) -> Result<Option<Brought>> {
+        let mut brought = Brought::default();
         feeder.open()?;
-        while images.len() < self.images.len() {
-            match tidings.recv_timeout(QUIET) {
+        while brought.images.len() < self.images.len() {
+            match tidings.recv() {
                 Ok(Tidings::Layer(growing)) => {
                     let blob = growing.blob.clone();
                     if self.there.remove(&blob.digest) {
@@ -182,33 +239,33 @@ impl Feed {
                     } else if let Some(offset) = self.offsets.remove(&blob.digest) {
                         let rest = blob.size.saturating_sub(offset);
                         self.road.add(rest, &blob.digest);
-                        shipped.lacked += rest;
+                        brought.lacked += rest;
                         if offset > blob.size || !feeder.growing(&growing, offset)? {
                             return Ok(None);
                         }
                     } else {
                         continue;
                     }
-                    shipped.blobs += blob.size;
+                    brought.blobs += blob.size;
                 }
-                Ok(Tidings::Here(id, image)) if self.images.contains(&id) => images.push(image),
+                Ok(Tidings::Here(id, image)) if self.images.contains(&id) => {
+                    brought.images.push(image);
+                }
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout) => feeder.still_here()?,
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(_) => return Ok(None),
             }
         }
         if !self.offsets.is_empty() || !self.there.is_empty() {
             return Ok(None);
         }
-        let documents = images
-            .iter()
-            .flat_map(|image| [&image.config, &image.manifest]);
-        for blob in documents.collect::<BTreeSet<&Blob>>() {
+        let images = brought.images.iter();
+        let documents = images.flat_map(|image| [&image.config, &image.manifest]);
+        for blob in documents.cloned().collect::<BTreeSet<Blob>>() {
             self.road.add(blob.size, &blob.digest);
-            shipped.lacked += blob.size;
-            shipped.blobs += blob.size;
+            brought.lacked += blob.size;
+            brought.blobs += blob.size;
             let part = Part {
-                blob: blob.clone(),
+                blob,
                 offset: 0,
                 recipe: None,
             };
@@ -216,14 +273,8 @@ impl Feed {
                 return Ok(None);
             }
         }
-        feeder.close(&End::of(&images.iter().collect::<Vec<_>>())?)?;
-        let layers: BTreeSet<&Blob> = images.iter().flat_map(|image| &image.layers).collect();
-        for blob in layers.into_iter().filter(|_| self.indexes) {
-            if !feeder.index(blob)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(shipped))
+        feeder.close(&End::of(&brought.images.iter().collect::<Vec<_>>())?)?;
+        Ok(Some(brought))
     }
 }
 
@@ -274,7 +325,7 @@ mod tests {
             listeners,
         };
         let file = tempfile::NamedTempFile::new().unwrap();
-        let growth = watch.grows(layer.clone(), file.reopen().unwrap());
+        let growth = watch.grows(layer.clone(), file.path(), store.path(&layer.digest));
         let (to, from) = channel();
         to.send(told.try_recv().unwrap()).unwrap();
         let coming = Coming {
@@ -318,7 +369,7 @@ mod tests {
         fixture: &Fixture,
         coming: &[Coming],
         tidings: Receiver<Tidings>,
-    ) -> Result<Option<Shipped>, Failure> {
+    ) -> Result<Option<Brought>, Failure> {
         let cache = fixture.cache().to_str().unwrap().to_owned();
         let transfer = Transfer {
             host: &fixture.host,
@@ -329,8 +380,12 @@ mod tests {
             whole: &BTreeSet::new(),
             archive: None,
         };
-        let layers = coming.iter().flat_map(|one| &one.layers).collect();
-        transfer.ahead(coming, &layers, tidings).await
+        let order = Order {
+            coming,
+            layers: &coming.iter().flat_map(|one| &one.layers).collect(),
+            stop: &Arc::default(),
+        };
+        transfer.ahead(&order, tidings, &mut 0).await
     }
 
     #[tokio::test]
@@ -354,11 +409,12 @@ mod tests {
             let here = Tidings::Here(source.coming.id.clone(), source.image.clone());
             source.to.send(here).unwrap();
         });
-        let shipped = run(&fixture, &[coming], tidings).await;
+        let brought = run(&fixture, &[coming], tidings).await;
         writer.join().unwrap();
-        let shipped = shipped.ok().flatten().unwrap();
-        assert_eq!(shipped.lacked, image.size());
-        assert_eq!(shipped.blobs, image.size());
+        let brought = brought.ok().flatten().unwrap();
+        assert_eq!(brought.lacked, image.size());
+        assert_eq!(brought.blobs, image.size());
+        assert!(!brought.refused);
         let other = Store::at(fixture.folder.path().join("other")).unwrap();
         let wanted = crate::image::Wanted {
             reference: &image.reference,
@@ -385,6 +441,32 @@ mod tests {
         assert!(!matches!(ended, Ok(Some(_))));
         let there = fixture.cache().join("blobs/sha256");
         assert_eq!(fs::read_dir(there).unwrap().count(), 0);
+        let other = Store::at(fixture.folder.path().join("other")).unwrap();
+        let wanted = crate::image::Wanted {
+            reference: &image.reference,
+            platform: None,
+        };
+        let given = engine.given.join().unwrap();
+        assert!(other.import(&*given, wanted).is_err());
+    }
+
+    #[tokio::test]
+    async fn an_export_that_fails_between_layers_ends_the_transfer() {
+        let fixture = Fixture::new();
+        let engine = Engine::start(fixture.folder.path());
+        let fixture = fixture.with_engine(&engine.socket);
+        let (mut source, tidings) = source(&fixture.store);
+        let (image, coming) = (source.image.clone(), source.coming.clone());
+        source.grow(&bytes());
+        drop(source);
+        let coming = [coming];
+        let running = run(&fixture, &coming, tidings);
+        let ended = tokio::time::timeout(Duration::from_secs(60), running).await;
+        assert!(matches!(ended.unwrap(), Ok(None)));
+        // The layer is whole; an image is not.
+        let hex = image.layers[0].digest.hex();
+        let there = fixture.cache().join("blobs/sha256").join(hex);
+        assert_eq!(size(&there), image.layers[0].size);
         let other = Store::at(fixture.folder.path().join("other")).unwrap();
         let wanted = crate::image::Wanted {
             reference: &image.reference,

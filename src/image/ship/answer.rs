@@ -33,6 +33,8 @@ pub(super) enum Answer {
     Bad(Digest),
     /// A blob of the cache was not what its digest says, and is gone.
     Damaged(Digest),
+    /// The engine did not take the archive that it was given.
+    Refused,
     /// So many bytes of blobs went on to another host.
     Passed(u64),
     /// Nothing can be passed on to another host.
@@ -85,6 +87,7 @@ impl Answer {
             ("short", Some(hex), None) => Self::Short(digest(hex)?),
             ("bad", Some(hex), None) => Self::Bad(digest(hex)?),
             ("damaged", Some(hex), None) => Self::Damaged(digest(hex)?),
+            ("refused", None, None) => Self::Refused,
             ("passed", Some(bytes), None) => Self::Passed(bytes.parse().ok()?),
             ("cannot", Some("ssh"), None) => Self::Cannot(Obstacle::Ssh),
             ("cannot", Some("agent"), None) => Self::Cannot(Obstacle::Agent),

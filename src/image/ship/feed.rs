@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tokio::sync::mpsc::Sender;
@@ -134,6 +136,8 @@ pub(super) struct Feeder<'a> {
     /// As many as when the packer was last told.
     reported: u64,
     since: Instant,
+    /// Whether the rest is not wanted any more.
+    stop: Arc<AtomicBool>,
 }
 
 impl<'a> Feeder<'a> {
@@ -153,7 +157,14 @@ impl<'a> Feeder<'a> {
             done: 0,
             reported: 0,
             since: Instant::now(),
+            stop: Arc::default(),
         })
+    }
+
+    /// Ends early when somebody says so.
+    pub(super) fn until(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = stop;
+        self
     }
 
     /// Begins an archive for the engine.
@@ -164,7 +175,8 @@ impl<'a> Feeder<'a> {
     /// Puts what the host has into the archive.
     pub(super) fn give(&mut self, blob: &Blob) -> Result<()> {
         self.copy(&layout::before(blob)?)?;
-        self.write(format!("give {}\n", blob.digest.hex()).as_bytes())?;
+        let line = format!("give {} {}\n", blob.digest.hex(), blob.size);
+        self.write(line.as_bytes())?;
         self.padding(blob)
     }
 
@@ -177,10 +189,13 @@ impl<'a> Feeder<'a> {
         let head = format!("{} {offset} {}\n", blob.digest.hex(), blob.size);
         self.write(head.as_bytes())?;
         let mut position = offset;
+        let file = growing.open().explain(unreadable)?;
         while position < blob.size {
             let most = usize::try_from(blob.size - position).unwrap_or(CHUNK);
             let chunk = &mut self.chunk[..most.min(CHUNK)];
-            let n = growing.read_at(chunk, position).explain(unreadable)?;
+            let n = growing
+                .read_at(&file, chunk, position)
+                .explain(unreadable)?;
             if n == 0 {
                 return Err(Error::user(unreadable()));
             }
@@ -203,15 +218,8 @@ impl<'a> Feeder<'a> {
         Ok(whole)
     }
 
-    /// Sends nothing, so that the host knows that more is to come.
-    pub(super) fn still_here(&mut self) -> Result<()> {
-        self.copy(b"")?;
-        self.packer.flush().explain(unpackable)?;
-        self.hand_over()?;
-        Ok(())
-    }
-
-    /// Ends the archive. The engine begins to unpack it.
+    /// Ends the archive. The engine begins to unpack it when the bytes get there, which is at the end
+    /// of the stream at the latest: unpackers wait for more.
     pub(super) fn close(&mut self, end: &End) -> Result<()> {
         for (manifest, name) in &end.names {
             let line = format!("name {} {}\n{name}\n", manifest.hex(), name.len() + 1);
@@ -344,6 +352,9 @@ impl<'a> Feeder<'a> {
 
     /// Hands over what is packed. False: nobody receives any more.
     fn hand_over(&mut self) -> Result<bool> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         let bytes = self.packer.take();
         if bytes.is_empty() {
             return Ok(true);

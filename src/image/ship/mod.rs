@@ -122,7 +122,7 @@ impl Shipping<'_> {
         if !direct.is_empty() {
             // An engine that does not answer is no reason not to fill the cache.
             let archive = Archive::new(node, images).await.unwrap_or_default();
-            let (sent, lacked) = send(
+            let (sent, lacked, refused) = send(
                 &node.host,
                 &self.context.artifacts.remote_cache_dir,
                 &direct,
@@ -133,6 +133,9 @@ impl Shipping<'_> {
             .await?;
             shipped.sent += sent;
             shipped.lacked += lacked;
+            if refused {
+                self.forget(node, images).await?;
+            }
         }
         self.events.emit(Event::Shipped {
             host: node.name().clone(),
@@ -143,6 +146,16 @@ impl Shipping<'_> {
             from: shipped.from.clone(),
         });
         Ok(shipped)
+    }
+
+    /// Has an engine forget images that it refused: some list what they took only a part of.
+    async fn forget(&self, node: &Node, images: &[Image]) -> Result<()> {
+        let engine = node.engine().await?;
+        for image in images.iter().filter(|image| image.pull.is_none()) {
+            // What a container uses is whole, and stays.
+            let _ = engine.remove_image(&image.host_tag()).await;
+        }
+        Ok(())
     }
 
     /// Has a host take layers from its own engine; what it cannot take it gets otherwise.
@@ -210,8 +223,8 @@ impl Shipping<'_> {
     }
 }
 
-/// Sends the blobs that the host's cache lacks; how many bytes that took, and how many bytes of the
-/// blobs the host had no part of.
+/// Sends the blobs that the host's cache lacks; how many bytes that took, how many bytes of the
+/// blobs the host had no part of, and whether its engine refused the archive.
 ///
 /// # Errors
 /// The host has too little space, refuses to write, or cannot be reached after several attempts;
@@ -223,7 +236,7 @@ async fn send(
     archive: Option<&Archive>,
     store: &Store,
     events: &Events,
-) -> Result<(u64, u64)> {
+) -> Result<(u64, u64, bool)> {
     let client = store.client()?;
     let mut sent = 0;
     let mut lacked = None;
@@ -241,7 +254,7 @@ async fn send(
             archive,
         };
         match transfer.run(blobs, &mut sent, &mut lacked).await {
-            Ok(()) => return Ok((sent, lacked.unwrap_or_default())),
+            Ok(arrived) => return Ok((sent, lacked.unwrap_or_default(), arrived.refused)),
             Err(Failure::Final(error)) => return Err(error),
             // Once for each blob.
             Err(Failure::Whole(digest)) => {

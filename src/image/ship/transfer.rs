@@ -63,6 +63,15 @@ pub(super) struct Transfer<'a> {
     pub(super) archive: Option<&'a Archive>,
 }
 
+/// What the script said while it was fed.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    /// Blobs that arrived.
+    blobs: usize,
+    /// The engine did not take the archive.
+    pub(super) refused: bool,
+}
+
 /// What the host wants and can do.
 pub(super) struct Wanted {
     pub(super) parts: Vec<Part>,
@@ -85,7 +94,7 @@ impl Transfer<'_> {
         blobs: &[BlobShipment],
         wire: &mut u64,
         lacked: &mut Option<u64>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Arrivals, Failure> {
         let sizes: BTreeMap<&Digest, u64> =
             blobs.iter().map(|blob| (&blob.digest, blob.size)).collect();
         let (process, mut stdin, mut said) = self.open().await?;
@@ -126,9 +135,9 @@ impl Transfer<'_> {
         *wire += said.bytes - before;
         fed?;
         let arrived = arrived?;
-        if arrived == expected {
+        if arrived.blobs == expected {
             process.wait().await?;
-            return Ok(());
+            return Ok(arrived);
         }
         Err(self.ended(process).await)
     }
@@ -243,7 +252,7 @@ impl Transfer<'_> {
         said: &mut Said,
         made: &BTreeMap<Digest, Vec<Digest>>,
         wire: &mut u64,
-    ) -> (Result<()>, Result<usize, Failure>) {
+    ) -> (Result<()>, Result<Arrivals, Failure>) {
         let (sender, packets) = mpsc::channel(IN_FLIGHT);
         let feeder = tokio::task::spawn_blocking(move || run(sender));
         let arrived = {
@@ -304,11 +313,12 @@ impl Transfer<'_> {
         &self,
         said: &mut Said,
         made: &BTreeMap<Digest, Vec<Digest>>,
-    ) -> Result<usize, Failure> {
-        let mut arrived = 0;
+    ) -> Result<Arrivals, Failure> {
+        let mut arrived = Arrivals::default();
         while let Some(answer) = said.answer().await {
             match answer {
-                Answer::Arrived(_) => arrived += 1,
+                Answer::Arrived(_) => arrived.blobs += 1,
+                Answer::Refused => arrived.refused = true,
                 Answer::Damaged(digest) => self.events.warn(format!(
                     "blob `{digest}` in the image cache of host `{}` was damaged and is removed; a \
                      release that needs it gets it again when it is shipped",
