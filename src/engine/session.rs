@@ -171,6 +171,16 @@ impl Engine {
     /// # Errors
     /// A host cannot be reached or asked; the proxy driver's script fails.
     pub async fn observe(&self, images: &[Image]) -> Result<Observed> {
+        self.observe_telling(images, &self.settings.events).await
+    }
+
+    /// As [`Engine::observe`], with what is to be said of the hosts said to somebody else: nobody,
+    /// where they are looked at again later.
+    pub(super) async fn observe_telling(
+        &self,
+        images: &[Image],
+        events: &Events,
+    ) -> Result<Observed> {
         let key = self.key().await?;
         let context = &self.settings.context;
         let wanted = observe::Wanted {
@@ -178,7 +188,7 @@ impl Engine {
             proxy_files: self.proxy_files(&key)?,
         };
         let nodes = self.nodes().await?;
-        observe::observe(nodes, context, &key, &wanted, &self.settings.events).await
+        observe::observe(nodes, context, &key, &wanted, events).await
     }
 
     /// Per host, the files that the proxy driver writes for this project.

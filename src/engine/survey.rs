@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
+use crate::event::Events;
 use crate::image::BuildMode;
 use crate::model::{HostName, Image, ImageState, Observed, Project, ServiceName, machine};
 use crate::plan::Plan;
@@ -199,7 +200,7 @@ impl Engine {
             (name.clone(), state)
         });
         let unknown: States = unknown.collect();
-        let observed = self.observe(&[]).await?;
+        let observed = self.observe_telling(&[], &Events::none()).await?;
         let plan = self.foreseen(options, &unknown, &observed).await?;
         Ok((plan, observed))
     }
