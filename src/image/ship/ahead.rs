@@ -156,7 +156,7 @@ impl Transfer<'_> {
             there: wanted.there,
             images: coming.iter().map(|image| image.id.clone()).collect(),
         };
-        let (done, outcome) = oneshot::channel();
+        let (done, mut outcome) = oneshot::channel();
         let (store, packing, stop) = (self.store.clone(), wanted.packing, Arc::clone(order.stop));
         let run = move |packets| {
             let mut feeder = Feeder::new(&store, packing, size, packets)?.until(stop);
@@ -172,26 +172,19 @@ impl Transfer<'_> {
         let mut travelled = 0;
         let nothing = BTreeMap::new();
         let stream = self.stream(run, &road, stdin, &mut said, &nothing, &mut travelled);
-        // Indexes are made while the engine unpacks, which waits for nothing but the end.
-        let indexes = async {
-            let brought = outcome.await.ok()?;
-            let mut wire = 0;
-            if useful {
-                wire = self.indexes(&brought.images).await;
-            }
-            Some((brought, wire))
-        };
-        let ((fed, arrived), brought) = tokio::join!(stream, indexes);
+        let (fed, arrived) = stream.await;
         *wire += travelled + said.bytes - before;
         fed?;
         let refused = arrived?.refused;
         let ended = process.wait().await?;
-        Ok(brought
-            .filter(|_| ended.status == 0)
-            .map(|(brought, more)| {
-                *wire += more;
-                Brought { refused, ..brought }
-            }))
+        let Some(brought) = outcome.try_recv().ok().filter(|_| ended.status == 0) else {
+            return Ok(None);
+        };
+        // Not before all layers have arrived: they would be wanted once more.
+        if useful {
+            *wire += self.indexes(&brought.images).await;
+        }
+        Ok(Some(Brought { refused, ..brought }))
     }
 
     /// Sends the indexes of layers that the host has; how many bytes that took. A host without them
