@@ -45,6 +45,7 @@ list_missing() {
     python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
     if [ "$purpose" = test ]; then
         need sshd openssh-server
+        need zstd zstd # what hosts unpack with
         # A shell that runs in images built from nothing.
         { have busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1; } || missing+=(busybox-static)
     fi

@@ -24,7 +24,6 @@ use crate::event::Event;
 use crate::image::chain;
 use crate::image::growing::{Coming, Tidings};
 use crate::model::{Blob, Digest, Image, machine};
-use crate::plan::BlobShipment;
 
 impl Shipping<'_> {
     /// Sends a host the images that are `coming`, as it is told of them, and has its engine load
@@ -147,7 +146,6 @@ impl Transfer<'_> {
             return Ok(None);
         }
         let before = said.bytes;
-        let useful = wanted.indexes.is_some();
         let road = Arc::new(Road::to_come(wanted.parts.len() + 2 * coming.len(), size));
         let parts = wanted.parts.into_iter();
         let plan = Feed {
@@ -155,6 +153,7 @@ impl Transfer<'_> {
             offsets: parts.map(|part| (part.blob.digest, part.offset)).collect(),
             there: wanted.there,
             images: coming.iter().map(|image| image.id.clone()).collect(),
+            indexes: wanted.indexes.is_some(),
         };
         let (done, mut outcome) = oneshot::channel();
         let (store, packing, stop) = (self.store.clone(), wanted.packing, Arc::clone(order.stop));
@@ -180,26 +179,7 @@ impl Transfer<'_> {
         let Some(brought) = outcome.try_recv().ok().filter(|_| ended.status == 0) else {
             return Ok(None);
         };
-        // Not before all layers have arrived: they would be wanted once more.
-        if useful {
-            *wire += self.indexes(&brought.images).await;
-        }
         Ok(Some(Brought { refused, ..brought }))
-    }
-
-    /// Sends the indexes of layers that the host has; how many bytes that took. A host without them
-    /// gets whole blobs later, no more.
-    async fn indexes(&self, images: &[Image]) -> u64 {
-        let layers: BTreeSet<&Blob> = images.iter().flat_map(|image| &image.layers).collect();
-        let layers = layers.into_iter().map(|blob| BlobShipment {
-            digest: blob.digest.clone(),
-            size: blob.size,
-            from: None,
-        });
-        let layers: Vec<BlobShipment> = layers.collect();
-        let mut wire = 0;
-        let _ = self.run(&layers, &mut wire, &mut None).await;
-        wire
     }
 }
 
@@ -212,6 +192,8 @@ struct Feed {
     there: BTreeSet<Digest>,
     /// The identifiers of the images.
     images: BTreeSet<String>,
+    /// Whether the host can use indexes.
+    indexes: bool,
 }
 
 impl Feed {
@@ -267,216 +249,17 @@ impl Feed {
             }
         }
         feeder.close(&End::of(&brought.images.iter().collect::<Vec<_>>())?)?;
+        if self.indexes {
+            let layers = brought.images.iter().flat_map(|image| &image.layers);
+            for layer in layers.collect::<BTreeSet<_>>() {
+                if !feeder.index(layer)? {
+                    return Ok(None);
+                }
+            }
+        }
         Ok(Some(brought))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::io::Write as _;
-    use std::path::Path;
-    use std::sync::mpsc::{Sender, channel};
-    use std::time::{Duration, Instant};
-
-    use super::super::tests::{Engine, Fixture};
-    use super::*;
-    use crate::image::growing::{Growth, Listeners, Watch};
-    use crate::image::{Store, manifest};
-
-    /// An image that is coming, and what tells of it.
-    struct Source {
-        image: Image,
-        coming: Coming,
-        layer: tempfile::NamedTempFile,
-        growth: Growth,
-        to: Sender<Tidings>,
-    }
-
-    const LAYER: usize = 3_000_000;
-
-    /// Bytes that do not pack.
-    fn bytes() -> Vec<u8> {
-        let mut state = 1u64;
-        let mut next = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (state >> 56) as u8
-        };
-        (0..LAYER).map(|_| next()).collect()
-    }
-
-    /// An image of which everything but the layer is known, and where news of it arrive.
-    fn source(store: &Store) -> (Source, Receiver<Tidings>) {
-        let image = manifest::tests::image(store, &[&bytes()]);
-        let listeners = Listeners::default();
-        let mut told = listeners.listen();
-        let layer = image.layers[0].clone();
-        let watch = Watch {
-            layers: vec![layer.digest.clone()],
-            listeners,
-        };
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let growth = watch.grows(layer.clone(), file.path(), store.path(&layer.digest));
-        let (to, from) = channel();
-        to.send(told.try_recv().unwrap()).unwrap();
-        let coming = Coming {
-            id: "sha256:1".to_owned(),
-            reference: image.reference.clone(),
-            platform: image.platform.clone(),
-            layers: vec![layer.digest],
-            size: layer.size,
-        };
-        let source = Source {
-            image,
-            coming,
-            layer: file,
-            growth,
-            to,
-        };
-        (source, from)
-    }
-
-    impl Source {
-        fn grow(&mut self, bytes: &[u8]) {
-            self.layer.write_all(bytes).unwrap();
-            self.growth.wrote(bytes.len() as u64);
-        }
-    }
-
-    fn size(path: &Path) -> u64 {
-        fs::metadata(path).map_or(0, |found| found.len())
-    }
-
-    /// Waits until a file has so many bytes.
-    fn until(path: &Path, bytes: u64) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while size(path) < bytes {
-            assert!(Instant::now() < deadline, "{} bytes came", size(path));
-            std::thread::yield_now();
-        }
-    }
-
-    async fn run(
-        fixture: &Fixture,
-        coming: &[Coming],
-        tidings: Receiver<Tidings>,
-    ) -> Result<Option<Brought>, Failure> {
-        let cache = fixture.cache().to_str().unwrap().to_owned();
-        let transfer = Transfer {
-            host: &fixture.host,
-            cache_dir: &cache,
-            store: &fixture.store,
-            client: &fixture.store.client().unwrap(),
-            events: &crate::event::Events::none(),
-            whole: &BTreeSet::new(),
-            archive: None,
-        };
-        let order = Order {
-            coming,
-            layers: &coming.iter().flat_map(|one| &one.layers).collect(),
-            stop: &Arc::default(),
-        };
-        transfer.ahead(&order, tidings, &mut 0).await
-    }
-
-    #[tokio::test]
-    async fn a_layer_travels_before_it_is_complete_here() {
-        let fixture = Fixture::new();
-        let engine = Engine::start(fixture.folder.path());
-        let fixture = fixture.with_engine(&engine.socket);
-        let (mut source, tidings) = source(&fixture.store);
-        let (image, coming) = (source.image.clone(), source.coming.clone());
-        let hex = image.layers[0].digest.hex();
-        let part = format!("{hex}.{}", fixture.store.client().unwrap());
-        let part = fixture.cache().join("tmp").join(part);
-        let all = bytes();
-        let (half, rest) = all.split_at(LAYER / 2);
-        let (half, rest) = (half.to_vec(), rest.to_vec());
-        let writer = std::thread::spawn(move || {
-            source.grow(&half);
-            // Not all of it, since packing and pipes keep the last of what came.
-            until(&part, LAYER as u64 / 8);
-            source.grow(&rest);
-            let here = Tidings::Here(source.coming.id.clone(), source.image.clone());
-            source.to.send(here).unwrap();
-        });
-        let brought = run(&fixture, &[coming], tidings).await;
-        writer.join().unwrap();
-        let brought = brought.ok().flatten().unwrap();
-        assert_eq!(brought.lacked, image.size());
-        assert_eq!(brought.blobs, image.size());
-        assert!(!brought.refused);
-        let other = Store::at(fixture.folder.path().join("other")).unwrap();
-        let wanted = crate::image::Wanted {
-            reference: &image.reference,
-            platform: None,
-        };
-        let given = engine.given.join().unwrap();
-        assert_eq!(other.import(&*given, wanted).unwrap(), image);
-        for blob in image.blobs() {
-            let there = fixture.cache().join("blobs/sha256").join(blob.digest.hex());
-            assert_eq!(size(&there), blob.size);
-        }
-    }
-
-    #[tokio::test]
-    async fn what_never_comes_to_its_end_is_no_image() {
-        let fixture = Fixture::new();
-        let engine = Engine::start(fixture.folder.path());
-        let fixture = fixture.with_engine(&engine.socket);
-        let (mut source, tidings) = source(&fixture.store);
-        let (image, coming) = (source.image.clone(), source.coming.clone());
-        source.grow(&bytes()[..LAYER / 2]);
-        drop(source);
-        let ended = run(&fixture, &[coming], tidings).await;
-        assert!(!matches!(ended, Ok(Some(_))));
-        let there = fixture.cache().join("blobs/sha256");
-        assert_eq!(fs::read_dir(there).unwrap().count(), 0);
-        let other = Store::at(fixture.folder.path().join("other")).unwrap();
-        let wanted = crate::image::Wanted {
-            reference: &image.reference,
-            platform: None,
-        };
-        let given = engine.given.join().unwrap();
-        assert!(other.import(&*given, wanted).is_err());
-    }
-
-    #[tokio::test]
-    async fn an_export_that_fails_between_layers_ends_the_transfer() {
-        let fixture = Fixture::new();
-        let engine = Engine::start(fixture.folder.path());
-        let fixture = fixture.with_engine(&engine.socket);
-        let (mut source, tidings) = source(&fixture.store);
-        let (image, coming) = (source.image.clone(), source.coming.clone());
-        source.grow(&bytes());
-        drop(source);
-        let coming = [coming];
-        let running = run(&fixture, &coming, tidings);
-        let ended = tokio::time::timeout(Duration::from_secs(60), running).await;
-        assert!(matches!(ended.unwrap(), Ok(None)));
-        // The layer is whole; an image is not.
-        let hex = image.layers[0].digest.hex();
-        let there = fixture.cache().join("blobs/sha256").join(hex);
-        assert_eq!(size(&there), image.layers[0].size);
-        let other = Store::at(fixture.folder.path().join("other")).unwrap();
-        let wanted = crate::image::Wanted {
-            reference: &image.reference,
-            platform: None,
-        };
-        let given = engine.given.join().unwrap();
-        assert!(other.import(&*given, wanted).is_err());
-    }
-
-    #[tokio::test]
-    async fn a_host_with_blobs_that_may_be_alike_is_left_alone() {
-        let fixture = Fixture::new();
-        let like = fixture.put(&bytes()[100..]);
-        fixture.send(&[like]).await.unwrap();
-        let (source, tidings) = source(&fixture.store);
-        let coming = source.coming.clone();
-        let ended = run(&fixture, &[coming], tidings).await;
-        assert!(matches!(ended, Ok(None)));
-    }
-}
+mod tests;

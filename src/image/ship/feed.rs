@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::answer::Packing;
 use super::archive::{Assembly, End};
-use super::pack::{Packer, Spent};
+use super::pack::{Packer, SHORT, Spent};
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
 use crate::image::chunk::{Base, Recipe, SMALLEST, Stretch};
@@ -20,6 +20,8 @@ use crate::model::{Blob, Digest};
 
 /// Bytes read at once.
 const CHUNK: usize = 512 << 10;
+/// Bytes that an unpacker may hold back until more come: gzip's window.
+pub(super) const HELD_BACK: usize = 64 << 10;
 
 /// A blob, or its rest, to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +129,8 @@ fn unpackable() -> &'static str {
 pub(super) struct Feeder<'a> {
     store: &'a Store,
     packer: Packer,
+    /// Whether there is so much that indexes take a while.
+    long: bool,
     packets: Sender<Packet>,
     chunk: Vec<u8>,
     /// Bytes of a base.
@@ -151,6 +155,7 @@ impl<'a> Feeder<'a> {
         Ok(Self {
             store,
             packer: Packer::new(packing, bytes).explain(unpackable)?,
+            long: bytes > SHORT,
             packets,
             chunk: vec![0; CHUNK],
             old: Vec::new(),
@@ -193,9 +198,11 @@ impl<'a> Feeder<'a> {
         while position < blob.size {
             let most = usize::try_from(blob.size - position).unwrap_or(CHUNK);
             let chunk = &mut self.chunk[..most.min(CHUNK)];
-            let n = growing
-                .read_at(&file, chunk, position)
-                .explain(unreadable)?;
+            let asked = Instant::now();
+            let read = growing.read_at(&file, chunk, position);
+            // Who waits for this machine's engine learns nothing about packing.
+            self.since += asked.elapsed();
+            let n = read.explain(unreadable)?;
             if n == 0 {
                 return Err(Error::user(unreadable()));
             }
@@ -218,8 +225,7 @@ impl<'a> Feeder<'a> {
         Ok(whole)
     }
 
-    /// Ends the archive. The engine begins to unpack it when the bytes get there, which is at the end
-    /// of the stream at the latest: unpackers wait for more.
+    /// Ends the archive, so that the engine unpacks it while indexes are made and sent.
     pub(super) fn close(&mut self, end: &End) -> Result<()> {
         for (manifest, name) in &end.names {
             let line = format!("name {} {}\n{name}\n", manifest.hex(), name.len() + 1);
@@ -227,7 +233,12 @@ impl<'a> Feeder<'a> {
         }
         self.copy(&end.tail)?;
         self.write(b"close\n")?;
-        self.packer.flush().explain(unpackable)?;
+        if self.long {
+            // Unpackers keep what they have not a buffer full of. The archive is over, so this goes
+            // nowhere.
+            self.copy(&[0; HELD_BACK])?;
+            self.packer.push().explain(unpackable)?;
+        }
         self.hand_over()?;
         Ok(())
     }

@@ -36,7 +36,13 @@ const ZSTD_START: (usize, usize) = (2, 5);
 /// The same.
 const GZIP_START: (usize, usize) = (0, 2);
 /// The longest short stream, in bytes before packing.
-const SHORT: u64 = 32 << 20;
+pub(super) const SHORT: u64 = 32 << 20;
+/// The most bytes that an unpacker reads at once: gzip's, zstd has half of it.
+const READ: usize = 256 << 10;
+/// How a frame begins that zstd skips.
+const SKIPPED: [u8; 4] = [0x50, 0x2a, 0x4d, 0x18];
+/// A block of gzip without bytes.
+const NOTHING: [u8; 5] = [0, 0, 0, 0xff, 0xff];
 /// Time over which a level is judged.
 const JUDGED: Duration = Duration::from_secs(1);
 /// A higher level stays when this many hundredths of what passed before pass with it.
@@ -76,13 +82,31 @@ impl Packer {
         }
     }
 
-    /// Packs what was written, so that it can be unpacked before more comes.
-    pub(super) fn flush(&mut self) -> io::Result<()> {
+    /// Has the host's unpacker hand on what was written before more comes: what follows means
+    /// nothing, and is as long as what an unpacker reads at once.
+    pub(super) fn push(&mut self) -> io::Result<()> {
         match self {
-            Self::Zstd(Frame::Packed(encoder), _) => encoder.flush(),
-            Self::Gzip(encoder, _) => encoder.flush(),
-            Self::Zstd(Frame::Stored(_), _) | Self::None(_) => Ok(()),
+            Self::Zstd(frame, level) => {
+                let next = Frame::new(level.get())?;
+                let mut bytes = std::mem::replace(frame, Frame::Stored(Vec::new())).finish()?;
+                // A skippable frame, RFC 8878 section 3.1.2.
+                bytes.extend(SKIPPED);
+                bytes.extend(u32::try_from(READ).map_err(io::Error::other)?.to_le_bytes());
+                bytes.resize(bytes.len() + READ, 0);
+                *frame = next.behind(bytes);
+            }
+            Self::Gzip(encoder, _) => {
+                // Ends at a byte, so blocks without bytes, RFC 1951 section 3.2.4, may follow.
+                encoder.flush()?;
+                let empty = NOTHING
+                    .iter()
+                    .cycle()
+                    .take(READ / NOTHING.len() * NOTHING.len());
+                encoder.get_mut().extend(empty);
+            }
+            Self::None(_) => {}
         }
+        Ok(())
     }
 
     /// What is packed so far and was not taken yet.
@@ -100,10 +124,9 @@ impl Packer {
         match self {
             Self::Zstd(frame, level) => {
                 if let Some(new) = level.judge(spent) {
-                    let old = std::mem::replace(frame, Frame::new(new)?);
-                    // What goes before the new frame's head.
-                    let head = std::mem::replace(frame.bytes(), old.finish()?);
-                    frame.bytes().extend(head);
+                    let next = Frame::new(new)?;
+                    let old = std::mem::replace(frame, Frame::Stored(Vec::new()));
+                    *frame = next.behind(old.finish()?);
                 }
             }
             Self::Gzip(encoder, level) => {
@@ -147,6 +170,13 @@ impl Frame {
             STORED => Self::Stored(Self::HEAD.to_vec()),
             level => Self::Packed(Encoder::new(Vec::new(), level)?),
         })
+    }
+
+    /// The same with bytes before its head.
+    fn behind(mut self, mut bytes: Vec<u8>) -> Self {
+        bytes.append(self.bytes());
+        *self.bytes() = bytes;
+        self
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -288,7 +318,10 @@ impl Level {
 #[cfg(test)]
 mod tests {
     use std::io::Read;
+    use std::process::{Command, Stdio};
+    use std::sync::mpsc::channel;
 
+    use super::super::feed::HELD_BACK;
     use super::*;
 
     /// In millions of bytes, which stay as many, and milliseconds.
@@ -374,6 +407,9 @@ mod tests {
                     _ => spent(20, 2000, 0),
                 };
                 packer.adapt(change).unwrap();
+                if number % 3 == 0 {
+                    packer.push().unwrap();
+                }
             }
             stream.extend(packer.finish().unwrap());
             let mut unpacked = Vec::new();
@@ -386,6 +422,41 @@ mod tests {
                 Packing::None => unpacked = stream,
             }
             assert_eq!(unpacked, text, "{packing:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_pushed_comes_out_of_a_host_s_unpacker_before_there_is_more() {
+        let text: Vec<u8> = (0u32..300_000).flat_map(u32::to_le_bytes).collect();
+        for (packing, program) in [(Packing::Zstd, "zstd"), (Packing::Gzip, "gzip")] {
+            let mut unpacker = Command::new(program)
+                .arg("-dc")
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut packer = Packer::new(packing, u64::MAX).unwrap();
+            packer.write(&text).unwrap();
+            packer.write(&[0; HELD_BACK]).unwrap();
+            packer.push().unwrap();
+            let mut input = unpacker.stdin.take().unwrap();
+            let packed = packer.take();
+            let writer = std::thread::spawn(move || input.write_all(&packed).map(|()| input));
+            let mut output = unpacker.stdout.take().unwrap();
+            let mut unpacked = vec![0; text.len()];
+            // The input is open meanwhile; an unpacker that waits for its end waits for ever.
+            let (done, waiting) = channel();
+            let reader = std::thread::spawn(move || {
+                let read = output.read_exact(&mut unpacked).map(|()| unpacked);
+                let _ = done.send(());
+                read
+            });
+            let came = waiting.recv_timeout(Duration::from_secs(60));
+            drop(writer.join().unwrap());
+            unpacker.kill().unwrap();
+            unpacker.wait().unwrap();
+            assert!(came.is_ok(), "{program}");
+            assert_eq!(reader.join().unwrap().unwrap(), text, "{program}");
         }
     }
 }
