@@ -10,7 +10,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::answer::Packing;
 use super::archive::{Assembly, End};
-use super::pack::{Packer, SHORT, Spent};
+use super::level::{SHORT, Spent};
+use super::pack::Packer;
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
 use crate::image::chunk::{Base, Recipe, SMALLEST, Stretch};
@@ -21,7 +22,7 @@ use crate::model::{Blob, Digest};
 /// Bytes read at once.
 const CHUNK: usize = 512 << 10;
 /// Bytes that an unpacker may hold back until more come: gzip's window.
-pub(super) const HELD_BACK: usize = 64 << 10;
+pub(super) static HELD_BACK: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A blob, or its rest, to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +237,7 @@ impl<'a> Feeder<'a> {
         if self.long {
             // Unpackers keep what they have not a buffer full of. The archive is over, so this goes
             // nowhere.
-            self.copy(&[0; HELD_BACK])?;
+            self.copy(&HELD_BACK)?;
             self.packer.push().explain(unpackable)?;
         }
         self.hand_over()?;

@@ -13,6 +13,7 @@ mod answer;
 mod archive;
 mod delta;
 mod feed;
+mod level;
 mod pack;
 mod pass;
 mod road;

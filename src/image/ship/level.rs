@@ -1,0 +1,398 @@
+//! How hard a stream is packed: as hard as the link deserves.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Not packed at all, in frames of zstd.
+pub(super) const STORED: i32 = i32::MIN;
+/// zstd's levels, from "the link is faster than this machine" to "bytes are precious".
+const ZSTD: Levels = Levels {
+    all: &[STORED, -5, -1, 1, 3, 6, 9],
+    thin: 3,
+};
+/// gzip's levels; 0 does not compress.
+const GZIP: Levels = Levels {
+    all: &[0, 1, 6],
+    thin: 1,
+};
+/// A link that takes fewer bytes a second than this is thin: any machine packs faster, so bytes
+/// are what counts. 100 Mbit/s.
+const THIN: u64 = 12_500_000;
+/// A link that takes as many is fast, and packing is the slower part. More than 1 Gbit/s.
+const FAST: u64 = 125_000_000;
+/// So many bytes tell whether a link may be fast, before [`JUDGED`] is over.
+const EARLY: u64 = 16 << 20;
+/// One that took these so fast gets the next ones as they are. Buffers on the way took a part.
+const PROMISING: u64 = 40_000_000;
+/// Where in its list a stream starts, and where one starts that is so short that packing it hard
+/// takes no time. Below 1, zstd leaves alone what does not repeat.
+const ZSTD_START: (usize, usize) = (3, 5);
+/// The same.
+const GZIP_START: (usize, usize) = (0, 2);
+/// The longest short stream, in bytes before packing.
+pub(super) const SHORT: u64 = 32 << 20;
+/// Time over which a level is judged.
+const JUDGED: Duration = Duration::from_secs(1);
+/// A higher level stays when this many hundredths of what passed before pass with it.
+const WORTH: u64 = 110;
+/// For how many judgements a level that was not worth it is left alone.
+const PATIENCE: u32 = 20;
+/// On a thin link so many bytes are packed with several levels.
+const SAMPLE: usize = 2 << 20;
+/// What one learns of them is believed for so many more.
+const BELIEVED: u64 = 32 << 20;
+/// A higher level is worth it when it leaves at most so many thousandths.
+const SMALLER: usize = 995;
+
+/// What a piece of the stream took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    /// Bytes before packing.
+    pub(super) bytes: u64,
+    /// Bytes after it.
+    pub(super) packed: u64,
+    /// Reading and packing them.
+    pub(super) packing: Duration,
+    /// Waiting until the link took them.
+    pub(super) waiting: Duration,
+}
+
+/// The levels of a packer.
+struct Levels {
+    all: &'static [i32],
+    /// Where in the list those begin that a thin link may get.
+    thin: usize,
+}
+
+/// Which level is right, judged by who waits for whom and by what passes.
+///
+/// On a thin link it is the one that leaves least, of those that are not slower than the link: which
+/// one that is depends on the bytes, so some of them are packed with each. On other links a packer
+/// that waits may wait for the link, and then fewer bytes help; or for a busy host, and then they do
+/// not. So a higher level is tried, and kept when more passes with it.
+pub(super) struct Level {
+    levels: &'static Levels,
+    index: usize,
+    spent: Spent,
+    /// Bytes a second before the level was raised, while the raise is on trial.
+    before: Option<u64>,
+    /// Judgements until a higher level may be tried.
+    patience: u32,
+    /// Bytes a second that a fast link takes: [`PROMISING`] at first.
+    fast: u64,
+    /// On a thin link, bytes that levels are tried with.
+    sample: Option<Sample>,
+}
+
+/// Bytes of the stream, and what the link makes of them.
+struct Sample {
+    bytes: Vec<u8>,
+    /// Bytes that are let pass before others are taken.
+    pass: u64,
+    /// Bytes a second that the link takes.
+    wire: u64,
+}
+
+impl Sample {
+    /// The place in a list of levels of the one that leaves least and keeps up with the link.
+    /// `tries` are places from the lowest level on, with what each left and how long it took.
+    fn best(&self, tries: impl Iterator<Item = io::Result<Try>>) -> io::Result<Option<usize>> {
+        let mut best: Option<Try> = None;
+        for one in tries {
+            let one = one?;
+            let left = u64::try_from(one.left).unwrap_or(u64::MAX);
+            let passing = Duration::from_millis(left.saturating_mul(1000) / self.wire.max(1));
+            let slow = one.took * 2 > passing;
+            if slow && best.is_some() {
+                // Those above it are slower still.
+                break;
+            }
+            let worth = |best: &Try| one.left * 1000 <= best.left * SMALLER;
+            if best.as_ref().is_none_or(worth) {
+                best = Some(one);
+            }
+        }
+        Ok(best.map(|best| best.place))
+    }
+}
+
+/// What a level made of a sample.
+struct Try {
+    place: usize,
+    left: usize,
+    took: Duration,
+}
+
+impl Level {
+    /// For zstd and a stream of about `size` bytes.
+    pub(super) fn zstd(size: u64) -> Self {
+        Self::new(&ZSTD, start(ZSTD_START, size))
+    }
+
+    /// The same for gzip.
+    pub(super) fn gzip(size: u64) -> Self {
+        Self::new(&GZIP, start(GZIP_START, size))
+    }
+
+    fn new(levels: &'static Levels, index: usize) -> Self {
+        Self {
+            levels,
+            index,
+            spent: Spent::default(),
+            before: None,
+            patience: 0,
+            fast: PROMISING,
+            sample: None,
+        }
+    }
+
+    /// Bytes that go through.
+    pub(super) fn see(&mut self, bytes: &[u8]) {
+        let Some(sample) = &mut self.sample else {
+            return;
+        };
+        if sample.pass > 0 {
+            sample.pass = sample.pass.saturating_sub(bytes.len() as u64);
+            return;
+        }
+        let rest = SAMPLE.saturating_sub(sample.bytes.len());
+        sample.bytes.extend(&bytes[..rest.min(bytes.len())]);
+    }
+
+    /// The new level, when it changes; `pack` packs with one.
+    pub(super) fn adapt(
+        &mut self,
+        spent: Spent,
+        pack: impl Fn(&[u8], i32) -> io::Result<Vec<u8>>,
+    ) -> io::Result<Option<i32>> {
+        let judged = self.judge(spent);
+        let Some(sample) = &mut self.sample else {
+            return Ok(judged);
+        };
+        if sample.bytes.len() < SAMPLE {
+            return Ok(judged);
+        }
+        let old = self.index;
+        let Levels { all, thin } = self.levels;
+        let tries = (*thin..all.len()).map(|place| {
+            let begun = Instant::now();
+            let left = pack(&sample.bytes, all[place])?.len();
+            let took = begun.elapsed();
+            Ok(Try { place, left, took })
+        });
+        self.index = sample.best(tries)?.unwrap_or(old);
+        sample.bytes.clear();
+        sample.pass = BELIEVED;
+        Ok((self.index != old).then_some(self.get()).or(judged))
+    }
+
+    pub(super) fn get(&self) -> i32 {
+        self.levels.all[self.index]
+    }
+
+    /// The new level, when it changes.
+    fn judge(&mut self, spent: Spent) -> Option<i32> {
+        self.spent.bytes += spent.bytes;
+        self.spent.packed += spent.packed;
+        self.spent.packing += spent.packing;
+        self.spent.waiting += spent.waiting;
+        let Spent {
+            bytes,
+            packed: on_the_wire,
+            packing,
+            waiting,
+        } = self.spent;
+        let time = packing + waiting;
+        if time < JUDGED && (self.fast == FAST || bytes < EARLY) {
+            return None;
+        }
+        let fast = std::mem::replace(&mut self.fast, FAST);
+        self.spent = Spent::default();
+        self.patience = self.patience.saturating_sub(1);
+        let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+        let rate = bytes * 1000 / milliseconds;
+        let wire = on_the_wire * 1000 / milliseconds;
+        let (thin, fast) = (wire < THIN, wire >= fast);
+        let tried = self.before.take();
+        let old = self.index;
+        let keeps_up = thin && waiting > packing;
+        if !keeps_up {
+            self.sample = None;
+        }
+        if keeps_up {
+            self.index = self.index.max(self.levels.thin);
+            let new = || Sample {
+                bytes: Vec::new(),
+                pass: 0,
+                wire,
+            };
+            self.sample.get_or_insert_with(new).wire = wire;
+        } else if fast {
+            self.index = 0;
+        } else if tried.is_some_and(|before| rate < before / 100 * WORTH) {
+            self.index = self.index.saturating_sub(1);
+            self.patience = PATIENCE;
+        } else if packing > waiting {
+            self.index = self.index.saturating_sub(1);
+        } else if waiting > packing * 3
+            && self.patience == 0
+            && self.index + 1 < self.levels.all.len()
+        {
+            self.index += 1;
+            self.before = Some(rate);
+        }
+        (self.index != old).then_some(self.get())
+    }
+}
+
+/// Where in its list a stream of about `size` bytes starts.
+fn start((long, short): (usize, usize), size: u64) -> usize {
+    if size > SHORT { long } else { short }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// In millions of bytes, which stay as many, and milliseconds.
+    pub(in super::super) fn spent(millions: u64, packing: u64, waiting: u64) -> Spent {
+        Spent {
+            bytes: millions * 1_000_000,
+            packed: millions * 1_000_000,
+            packing: Duration::from_millis(packing),
+            waiting: Duration::from_millis(waiting),
+        }
+    }
+
+    #[test]
+    fn a_level_is_raised_while_more_passes() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        assert_eq!(level.judge(spent(1, 1, 1)), None, "too early");
+        assert_eq!(level.judge(spent(30, 10, 1000)), Some(3));
+        assert_eq!(level.judge(spent(100, 10, 1000)), Some(6), "it helped");
+        assert_eq!(level.judge(spent(105, 10, 1000)), Some(3), "it did not");
+        for _ in 1..PATIENCE {
+            assert_eq!(level.judge(spent(100, 10, 1000)), None);
+        }
+        assert_eq!(level.judge(spent(100, 10, 1000)), Some(6), "tried again");
+    }
+
+    /// What a level makes of a sample, by a table; a level costs its own number of milliseconds.
+    fn tries(left: &[usize], took: u64) -> impl Iterator<Item = io::Result<Try>> {
+        let took = Duration::from_millis(took);
+        let tries: Vec<_> = left.iter().enumerate().collect();
+        tries.into_iter().map(move |(place, left)| {
+            Ok(Try {
+                place,
+                left: *left,
+                took: took * u32::try_from(place).unwrap(),
+            })
+        })
+    }
+
+    #[test]
+    fn the_level_for_a_thin_link_leaves_least_and_is_no_slower_than_the_link() {
+        let sample = Sample {
+            bytes: Vec::new(),
+            pass: 0,
+            wire: 1_000_000,
+        };
+        let best = |left: &[usize], took| sample.best(tries(left, took)).unwrap();
+        assert_eq!(best(&[100_000, 90_000, 80_000], 1), Some(2));
+        assert_eq!(best(&[80_000, 90_000, 100_000], 1), Some(0));
+        assert_eq!(best(&[100_000, 99_900, 99_800], 1), Some(0), "not worth it");
+        assert_eq!(best(&[100_000, 90_000, 80_000], 30), Some(1), "too slow");
+        assert_eq!(best(&[], 1), None);
+    }
+
+    #[test]
+    fn which_level_a_thin_link_gets_is_tried_with_what_goes_through() {
+        // Letters that do not repeat, and lines that do with a number in each.
+        let mut state = 1u64;
+        let mut letters = Vec::new();
+        let mut lines = Vec::new();
+        while letters.len() < SAMPLE || lines.len() < SAMPLE {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            letters.push(b"etaoinshrdlucmfw"[(state >> 60) as usize]);
+            let line = format!(
+                "{} of the shop's orders are late by {} days\n",
+                state >> 50,
+                state >> 60
+            );
+            if state.is_multiple_of(16) {
+                lines.extend(line.repeat(3).bytes());
+            }
+        }
+        let pack = |bytes: &[u8], level| zstd::bulk::compress(bytes, level);
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        // So slow a link that no machine is slower.
+        let waiting = Spent {
+            bytes: 1000,
+            packed: 1000,
+            packing: Duration::ZERO,
+            waiting: Duration::from_secs(100),
+        };
+        assert_eq!(
+            level.adapt(waiting, pack).unwrap(),
+            None,
+            "nothing to try with"
+        );
+        level.see(&letters[..SAMPLE]);
+        assert_eq!(level.adapt(waiting, pack).unwrap(), None, "1 leaves least");
+        let pass = usize::try_from(BELIEVED).unwrap();
+        level.see(&vec![0; pass]);
+        assert_eq!(level.adapt(waiting, pack).unwrap(), None, "believed");
+        level.see(&lines[..SAMPLE / 2]);
+        assert_eq!(level.adapt(waiting, pack).unwrap(), None, "not enough");
+        level.see(&lines[SAMPLE / 2..]);
+        let chosen = level.adapt(waiting, pack).unwrap();
+        let left = |level| pack(&lines[..SAMPLE], level).unwrap().len();
+        assert!(left(chosen.unwrap()) < left(1), "{chosen:?}");
+    }
+
+    #[test]
+    fn a_machine_slower_than_a_thin_link_packs_less() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        assert_eq!(level.judge(spent(6, 200, 1000)), None);
+        assert!(level.sample.is_some());
+        assert_eq!(level.judge(spent(6, 1000, 100)), Some(-1));
+        assert!(level.sample.is_none());
+    }
+
+    #[test]
+    fn a_slow_machine_lowers_the_level() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        assert_eq!(level.judge(spent(50, 1000, 900)), Some(-1));
+        assert_eq!(level.judge(spent(100, 1000, 0)), Some(-5));
+        assert_eq!(level.judge(spent(100, 1000, 0)), Some(STORED));
+        assert_eq!(
+            level.judge(spent(100, 1000, 0)),
+            None,
+            "there is no lower one"
+        );
+        assert_eq!(level.judge(spent(100, 500, 600)), None, "balanced");
+    }
+
+    #[test]
+    fn a_fast_link_gets_bytes_as_they_are_and_soon() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        assert_eq!(level.judge(spent(10, 10, 10)), None, "too early");
+        assert_eq!(level.judge(spent(10, 10, 10)), Some(STORED));
+        assert_eq!(level.judge(spent(200, 10, 1000)), None);
+        assert_eq!(level.judge(spent(50, 10, 1000)), Some(-5), "not so fast");
+    }
+
+    #[test]
+    fn the_highest_level_stays() {
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        let mut bytes = 15;
+        for wanted in [3, 6, 9] {
+            assert_eq!(level.judge(spent(bytes, 0, 1000)), Some(wanted));
+            bytes = bytes * 3 / 2;
+        }
+        assert_eq!(level.judge(spent(bytes, 0, 1000)), None);
+        assert_eq!(level.judge(spent(bytes, 0, 1000)), None);
+    }
+}
