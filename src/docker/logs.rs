@@ -50,11 +50,6 @@ impl Engine {
         container: &str,
         options: &LogOptions,
     ) -> Result<impl Stream<Item = io::Result<LogLine>> + Send + Unpin + 'static + use<>> {
-        let terminal = self
-            .inspect(container)
-            .await?
-            .config
-            .and_then(|config| config.tty);
         let doing = format!("read the log of container `{container}`");
         let tail = options
             .tail
@@ -72,7 +67,9 @@ impl Engine {
             call = call.query("until", until);
         }
         // A log that is followed answers with its first line, which may take forever.
-        let body = self.wire.download(call.patience(None)).await?;
+        let body = self.wire.download(call.patience(None));
+        let (seen, body) = tokio::try_join!(self.inspect(container), body)?;
+        let terminal = seen.config.and_then(|config| config.tty);
         Ok(lines(body, terminal.unwrap_or_default()))
     }
 }

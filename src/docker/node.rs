@@ -3,9 +3,9 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, stream};
+use futures_util::future::join_all;
 use indexmap::IndexMap;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::error::{Error, Kind, Result};
 use crate::event::Events;
@@ -124,7 +124,7 @@ impl Nodes {
         events: &Events,
     ) -> Result<Self> {
         let nodes = Self::select(context, hosts, events)?;
-        nodes.reach(|_| false).await?;
+        nodes.open().await?;
         Ok(nodes)
     }
 
@@ -147,6 +147,27 @@ impl Nodes {
             })
             .collect::<Result<_>>()
             .map(Self)
+    }
+
+    /// Every host of the context, these with the sessions they have.
+    ///
+    /// # Errors
+    /// As [`Nodes::select`].
+    pub fn and_others(&self, context: &Context, events: &Events) -> Result<Self> {
+        let all = context.hosts.iter();
+        let others: Vec<HostName> = all
+            .map(|host| host.name.clone())
+            .filter(|name| self.get(name).is_none())
+            .collect();
+        if others.is_empty() {
+            return Ok(self.clone());
+        }
+        let others = Self::select(context, &others, events)?;
+        let all = context.hosts.iter().filter_map(|host| {
+            let node = self.get(&host.name).or_else(|| others.get(&host.name))?;
+            Some((host.name.clone(), Arc::clone(node)))
+        });
+        Ok(Self(all.collect()))
     }
 
     /// All nodes in inventory order.
@@ -172,6 +193,31 @@ impl Nodes {
         self.0.is_empty()
     }
 
+    /// Asks every host at once, reaching it first. What each answered, in inventory order: one that
+    /// cannot be reached does not keep the others from answering.
+    pub async fn ask_each<T>(
+        &self,
+        question: impl AsyncFn(&Arc<Node>) -> Result<T>,
+    ) -> Vec<Result<T>> {
+        let doors = Semaphore::new(AT_ONCE);
+        let (doors, question) = (&doors, &question);
+        let answers = self.iter().map(async |node| {
+            let door = doors.acquire().await;
+            node.host.connect().await?;
+            drop(door);
+            question(node).await
+        });
+        join_all(answers).await
+    }
+
+    /// Connects to the hosts that are not connected yet, all in parallel.
+    ///
+    /// # Errors
+    /// As [`Nodes::connect`].
+    pub async fn open(&self) -> Result<()> {
+        self.reach(|_| false).await
+    }
+
     /// Reaches the engines that were not reached yet, all in parallel.
     ///
     /// # Errors
@@ -191,17 +237,13 @@ impl Nodes {
 
     /// Connects to all hosts, and to the engines of some.
     async fn reach(&self, engines: impl Fn(&Node) -> bool) -> Result<()> {
-        let attempts = self.iter().map(|node| {
-            let engine = engines(node);
-            async move {
-                node.host.connect().await?;
-                if engine {
-                    node.engine().await?;
-                }
-                Ok(())
+        let reach = async |node: &Arc<Node>| {
+            if engines(node) {
+                node.engine().await?;
             }
-        });
-        let results: Vec<Result<()>> = stream::iter(attempts).buffered(AT_ONCE).collect().await;
+            Ok(())
+        };
+        let results = self.ask_each(reach).await;
         let total = results.len();
         let failures: Vec<Error> = results.into_iter().filter_map(Result::err).collect();
         together(failures, total)

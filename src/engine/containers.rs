@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use crate::docker::Nodes;
+use crate::docker::{Node, Nodes};
 use crate::error::{Error, Result};
-use crate::model::RunState;
+use crate::model::{ContainerObserved, HostName, RunState, StackKey};
 
 use super::select::{Seen, Selected, Selection, select};
 use super::{Authority, Engine};
@@ -73,19 +73,10 @@ impl Engine {
     pub async fn containers(&self) -> Result<Seen> {
         let key = self.key().await?;
         let nodes = self.selected_nodes()?;
-        let asked = nodes.iter().map(|node| {
-            let key = key.clone();
-            async move {
-                node.host.connect().await?;
-                let key = &key;
-                let asked = node.ask(|engine| async move { Ok(engine.observe(key).await?) });
-                let containers = asked.await?;
-                Ok::<_, Error>((node.name().clone(), containers))
-            }
-        });
+        let asked = nodes.ask_each(async |node| of(node, &key).await);
         let mut seen = Seen::default();
         let mut failures = Vec::new();
-        for answer in join_all(asked).await {
+        for answer in asked.await {
             match answer {
                 Ok((host, containers)) => {
                     seen.insert(host, containers);
@@ -106,18 +97,6 @@ impl Engine {
         Ok(seen)
     }
 
-    /// The hosts of this command, not connected yet.
-    pub(super) fn selected_nodes(&self) -> Result<Nodes> {
-        let settings = &self.settings;
-        Nodes::select(&settings.context, &settings.hosts, &settings.events)
-    }
-
-    /// Connections to the hosts of this command, for verbs that leave the others alone.
-    pub(super) async fn connect_selected(&self) -> Result<Nodes> {
-        let settings = &self.settings;
-        Nodes::connect(&settings.context, &settings.hosts, &settings.events).await
-    }
-
     /// Starts, stops, restarts or removes the selected containers under the project's lock.
     ///
     /// Returns what was done; containers that were in the wanted state already are left alone.
@@ -133,8 +112,8 @@ impl Engine {
     ) -> Result<Vec<Selected>> {
         let key = self.key().await?;
         let nodes = self.connect_selected().await?;
-        let lease = self.lease(&nodes, &key, authority, wait).await?;
-        let result = self.act(&nodes, verb, selection).await;
+        let lease = self.lease(nodes, &key, authority, wait).await?;
+        let result = self.act(nodes, verb, selection).await;
         self.let_go(lease, &result).await;
         result
     }
@@ -165,6 +144,12 @@ impl Engine {
         done.into_iter().collect::<Result<Vec<()>>>()?;
         Ok(chosen)
     }
+}
+
+/// A host's containers of the project.
+pub(super) async fn of(node: &Node, key: &StackKey) -> Result<(HostName, Vec<ContainerObserved>)> {
+    let asked = node.ask(|engine| async move { Ok(engine.observe(key).await?) });
+    Ok((node.name().clone(), asked.await?))
 }
 
 async fn one(nodes: &Nodes, verb: Lifecycle, selected: &Selected) -> Result<()> {

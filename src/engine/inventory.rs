@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::join_all;
 use serde::Serialize;
 
 use super::Engine;
+use crate::docker::Nodes;
 use crate::error::Result;
 use crate::image::{self, Inventory, Shares};
 use crate::model::{Digest, HostName, Image, ProjectState, ReleaseId, ServiceName, StackKey};
-use crate::state::Copies;
+use crate::state::{Copies, together};
 
 /// One host's images.
 #[derive(Debug, Clone, Serialize)]
@@ -50,23 +50,27 @@ impl Engine {
     /// A host cannot be reached.
     pub async fn images_on_hosts(&self) -> Result<Vec<HostImages>> {
         let key = self.key().await?;
-        let nodes = self.connect_selected().await?;
+        let nodes = self.selected_nodes()?;
+        nodes.open().await?;
+        let copies = Copies::of(nodes, &key);
+        let (state, found) = tokio::join!(copies.read(), self.inventories(nodes));
+        let (state, found) = (state?.state, found?);
+        let hosts = found.into_iter().map(|(host, found)| HostImages {
+            host,
+            cache: found.shares(&key),
+            images: images(state.as_ref(), &key, &found),
+        });
+        Ok(hosts.collect())
+    }
+
+    /// What these hosts keep of images, in inventory order.
+    pub(super) async fn inventories(&self, nodes: &Nodes) -> Result<Vec<(HostName, Inventory)>> {
         let cache = &self.settings.context.artifacts.remote_cache_dir;
-        let state = Copies::of(&nodes, &key).read().await?.state;
-        let asked = nodes.iter().map(|node| image::inventory(node, cache));
-        let found = join_all(asked).await;
-        nodes
-            .iter()
-            .zip(found)
-            .map(|(node, found)| {
-                let found = found?;
-                Ok(HostImages {
-                    host: node.name().clone(),
-                    cache: found.shares(&key),
-                    images: images(state.as_ref(), &key, &found),
-                })
-            })
-            .collect()
+        let asked = nodes.ask_each(async |node| {
+            let found = image::inventory(node, cache).await?;
+            Ok((node.name().clone(), found))
+        });
+        together(asked.await)
     }
 }
 

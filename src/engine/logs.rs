@@ -1,14 +1,22 @@
 //! The output of containers of all hosts in order of time (spec §18.2).
 
-use futures_util::StreamExt;
+use std::io;
+
+use futures_util::future::join_all;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use crate::error::Result;
+use crate::docker::{LogLine, Source};
+use crate::error::{Error, Result};
 use crate::model::{HostName, ServiceName};
+use crate::state::together;
 
 use super::Engine;
 use super::merge::{Timed, merge};
-use super::select::{Selection, select};
+use super::select::{Selected, Selection, select};
+
+/// Logs that one host opens at once.
+const AT_ONCE: usize = 8;
 
 /// Which part of the logs.
 #[derive(Debug, Clone, Default)]
@@ -65,37 +73,54 @@ impl Engine {
             until: options.until.map(engine_time),
             tail: options.tail,
         };
-        let mut sources = Vec::new();
-        for selected in select(&seen, selection)? {
-            let Some(node) = nodes.get(&selected.host) else {
-                continue;
-            };
+        let selected = select(&seen, selection)?;
+        let concerned = nodes.iter().filter_map(|node| {
+            let here = selected.iter().filter(|one| one.host == *node.name());
+            let here: Vec<&Selected> = here.collect();
+            (!here.is_empty()).then_some((node, here))
+        });
+        let opened = concerned.map(async |(node, here)| {
             let engine = node.engine().await?;
-            let lines = engine.logs(&selected.container.id, &asked).await?;
-            let events = self.settings.events.clone();
-            sources.push(lines.filter_map(move |line| {
-                let line = match line {
-                    Ok(line) => Timestamp::from_nanosecond(line.time).ok().map(|time| Line {
-                        host: selected.host.clone(),
-                        service: selected.container.service.clone(),
-                        replica: selected.container.replica,
-                        time,
-                        stderr: line.source == crate::docker::Source::Stderr,
-                        text: line.text,
-                    }),
-                    Err(error) => {
-                        events.warn(format!(
-                            "the log of `{}` on host `{}` ended: {error}",
-                            selected.container.name, selected.host
-                        ));
-                        None
-                    }
-                };
-                std::future::ready(line)
-            }));
-        }
+            let opened = here.into_iter().map(async |one| {
+                let lines = engine.logs(&one.container.id, &asked).await?;
+                Ok::<_, Error>(self.lines_of(one, lines))
+            });
+            let opened = stream::iter(opened).buffered(AT_ONCE);
+            opened.try_collect::<Vec<_>>().await
+        });
+        let sources = together(join_all(opened).await)?;
+        let sources = sources.into_iter().flatten().collect();
         merge(sources, options.follow, sink).await;
         Ok(())
+    }
+
+    /// A container's log, each line with where it comes from.
+    fn lines_of(
+        &self,
+        from: &Selected,
+        lines: impl Stream<Item = io::Result<LogLine>> + Send + Unpin + 'static,
+    ) -> impl Stream<Item = Line> + Send + Unpin + 'static {
+        let (from, events) = (from.clone(), self.settings.events.clone());
+        lines.filter_map(move |line| {
+            let line = match line {
+                Ok(line) => Timestamp::from_nanosecond(line.time).ok().map(|time| Line {
+                    host: from.host.clone(),
+                    service: from.container.service.clone(),
+                    replica: from.container.replica,
+                    time,
+                    stderr: line.source == Source::Stderr,
+                    text: line.text,
+                }),
+                Err(error) => {
+                    events.warn(format!(
+                        "the log of `{}` on host `{}` ended: {error}",
+                        from.container.name, from.host
+                    ));
+                    None
+                }
+            };
+            std::future::ready(line)
+        })
     }
 }
 

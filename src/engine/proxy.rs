@@ -2,12 +2,9 @@
 //! (spec §11).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use futures_util::future::join_all;
 use serde::Serialize;
 
-use crate::docker::Node;
 use crate::error::{Error, Result};
 use crate::model::{HostName, ProjectState, ProxyFile, Release};
 use crate::script::{ProxyDriver, ProxyStatus};
@@ -53,29 +50,25 @@ impl Engine {
         let driver = self.driver()?;
         // Without a project there are no domains to miss; the proxies can be asked all the same.
         let active = match self.key().await {
-            Ok(key) => match Copies::of(&nodes, &key).read().await {
+            Ok(key) => match Copies::of(nodes, &key).read().await {
                 Ok(found) => found.state,
                 Err(_) => None,
             },
             Err(_) => None,
         };
         let release = active.as_ref().and_then(ProjectState::active_release);
-        let rows = nodes
-            .iter()
-            .map(|node| self.ask_proxy(&driver, node, release));
-        Ok(join_all(rows).await)
+        let asked = nodes.ask_each(async |node| driver.status(node).await).await;
+        let rows = nodes.iter().zip(asked);
+        let rows = rows.map(|(node, asked)| self.proxy_row(node.name(), asked, release));
+        Ok(rows.collect())
     }
 
-    async fn ask_proxy(
+    fn proxy_row(
         &self,
-        driver: &ProxyDriver,
-        node: &Arc<Node>,
+        host: &HostName,
+        asked: Result<ProxyStatus>,
         release: Option<&Release>,
     ) -> ProxyRow {
-        let asked = match node.host.connect().await {
-            Ok(()) => driver.status(node).await,
-            Err(error) => Err(error),
-        };
         let (status, error) = match asked {
             Ok(status) => (Some(status), None),
             Err(error) => (None, Some(error.to_string())),
@@ -86,7 +79,7 @@ impl Engine {
             .map(String::as_str)
             .collect();
         // Only hosts that the release wrote files for are meant to serve its domains.
-        let meant = release.filter(|it| it.proxy_files.contains_key(node.name()));
+        let meant = release.filter(|it| it.proxy_files.contains_key(host));
         let missing: BTreeSet<&String> = meant
             .iter()
             .flat_map(|release| &release.routes)
@@ -94,7 +87,7 @@ impl Engine {
             .filter(|domain| !served.contains(domain.as_str()))
             .collect();
         ProxyRow {
-            host: node.name().clone(),
+            host: host.clone(),
             driver: self.context().proxy.driver.clone(),
             missing: missing.into_iter().cloned().collect(),
             status,
@@ -165,14 +158,9 @@ impl Engine {
     pub async fn proxy_reload(&self, _: &Authority) -> Result<Vec<(HostName, Result<()>)>> {
         let nodes = self.selected_nodes()?;
         let driver = self.driver()?;
-        let reloads = nodes.iter().map(async |node| {
-            let result = match node.host.connect().await {
-                Ok(()) => driver.reload(node).await,
-                Err(error) => Err(error),
-            };
-            (node.name().clone(), result)
-        });
-        Ok(join_all(reloads).await)
+        let done = nodes.ask_each(async |node| driver.reload(node).await).await;
+        let hosts = nodes.iter().map(|node| node.name().clone());
+        Ok(hosts.zip(done).collect())
     }
 
     fn driver(&self) -> Result<ProxyDriver> {

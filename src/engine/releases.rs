@@ -1,11 +1,14 @@
 //! What is remembered: releases and what serves now (spec §3.4, §15, §20).
 
+use std::collections::BTreeMap;
+
 use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::image::Inventory;
 use crate::model::{
-    Digest, HostName, ProjectState, Release, ReleaseId, ReleaseStatus, RunState, ServiceName,
+    Digest, HostName, Image, ProjectState, Release, ReleaseId, ReleaseStatus, RunState, ServiceName,
 };
 use crate::state::Copies;
 
@@ -91,22 +94,25 @@ impl Engine {
     /// # Errors
     /// A host cannot be asked; a state cannot be read.
     pub async fn releases(&self) -> Result<Vec<ReleaseRow>> {
-        let Some(state) = self.state().await? else {
+        let nodes = self.nodes().await?;
+        let (state, kept) = tokio::join!(self.state(), self.inventories(nodes));
+        let Some(state) = state? else {
             return Ok(Vec::new());
         };
-        let images: Vec<_> = state
-            .releases
-            .iter()
-            .flat_map(|release| release.services.values())
-            .map(|service| service.image.clone())
+        let kept: BTreeMap<HostName, Kept> = kept?
+            .into_iter()
+            .map(|(host, images)| {
+                let engine = nodes.get(&host).and_then(|node| node.acquaintance());
+                let platform = engine.map(|it| it.platform).unwrap_or_default();
+                (host, Kept { platform, images })
+            })
             .collect();
-        let observed = self.observe(&images).await?;
         let store = self.store().await?;
         let mut rows: Vec<ReleaseRow> = state
             .releases
             .iter()
             .map(|release| {
-                let missing = missing_on(release, &observed, |image| store.complete(image));
+                let missing = missing_on(release, &kept, |image| store.complete(image));
                 row(release, state.active, &missing)
             })
             .collect();
@@ -225,11 +231,17 @@ fn empty(service: &ServiceName) -> ServiceStatus {
     }
 }
 
+/// A host's images and the platform they run on.
+struct Kept {
+    platform: String,
+    images: Inventory,
+}
+
 /// Hosts that lack bytes of the release and cannot get them from here.
 fn missing_on(
     release: &Release,
-    observed: &crate::model::Observed,
-    local: impl Fn(&crate::model::Image) -> bool,
+    kept: &BTreeMap<HostName, Kept>,
+    local: impl Fn(&Image) -> bool,
 ) -> Vec<HostName> {
     let mut missing = Vec::new();
     for service in release.services.values() {
@@ -237,10 +249,13 @@ fn missing_on(
             continue;
         }
         for replica in &service.replicas {
-            let complete = observed.hosts.get(&replica.host).is_some_and(|host| {
+            let complete = kept.get(&replica.host).is_some_and(|host| {
                 let image = service.image.on(&host.platform);
-                host.images.contains(&image.manifest.digest)
-                    || image.blobs().all(|blob| host.blobs.contains(&blob.digest))
+                let Inventory { engine, blobs, .. } = &host.images;
+                engine.contains(&image.manifest.digest)
+                    || image
+                        .blobs()
+                        .all(|blob| blobs.get(&blob.digest) == Some(&blob.size))
             });
             if !complete && !missing.contains(&replica.host) {
                 missing.push(replica.host.clone());

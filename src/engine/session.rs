@@ -45,6 +45,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Engine {
     pub(super) settings: Settings,
+    selected: OnceLock<Nodes>,
     nodes: OnceCell<Nodes>,
     project: OnceCell<compose::Loaded>,
     store: OnceCell<Store>,
@@ -58,6 +59,7 @@ impl Engine {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
+            selected: OnceLock::new(),
             nodes: OnceCell::new(),
             project: OnceCell::new(),
             store: OnceCell::new(),
@@ -133,11 +135,36 @@ impl Engine {
     pub async fn nodes(&self) -> Result<&Nodes> {
         self.nodes
             .get_or_try_init(|| async {
-                let context = &self.settings.context;
-                let names: Vec<HostName> = context.hosts.iter().map(|h| h.name.clone()).collect();
-                Nodes::connect_hosts(context, &names, &self.settings.events).await
+                let (context, events) = (&self.settings.context, &self.settings.events);
+                let nodes = self.selected_nodes()?.and_others(context, events)?;
+                nodes.open().await?;
+                Ok(nodes)
             })
             .await
+    }
+
+    /// The hosts of this command, not connected yet.
+    ///
+    /// # Errors
+    /// ssh settings that cannot be used.
+    pub(super) fn selected_nodes(&self) -> Result<&Nodes> {
+        if let Some(nodes) = self.selected.get() {
+            return Ok(nodes);
+        }
+        let settings = &self.settings;
+        let made = Nodes::select(&settings.context, &settings.hosts, &settings.events)?;
+        Ok(self.selected.get_or_init(|| made))
+    }
+
+    /// Connections to the hosts of this command and their engines, for verbs that leave the others
+    /// alone.
+    ///
+    /// # Errors
+    /// Every host that cannot be used is named (exit 7).
+    pub(super) async fn connect_selected(&self) -> Result<&Nodes> {
+        let nodes = self.selected_nodes()?;
+        nodes.greet().await?;
+        Ok(nodes)
     }
 
     /// The local blob store.

@@ -10,9 +10,9 @@ use crate::docker::Nodes;
 use crate::error::Result;
 use crate::image;
 use crate::model::{HostName, ProjectState, ReleaseId, ReleaseStatus, RunState, StackKey};
-use crate::state::{self, Copies, Lease, Who};
+use crate::state::{self, Copies, Lease, Who, together};
 
-use super::{Authority, Engine};
+use super::{Authority, Engine, containers};
 
 /// What `prune` frees on one host.
 #[derive(Debug, Clone, Serialize)]
@@ -63,7 +63,7 @@ impl Engine {
         wait: Option<Duration>,
     ) -> Result<Vec<Freed>> {
         let key = self.key().await?;
-        let nodes = &self.connect_selected().await?;
+        let nodes = self.connect_selected().await?;
         if dry_run {
             return self.free(nodes, &key, true).await;
         }
@@ -109,7 +109,10 @@ impl Engine {
         lease: Option<&Lease>,
     ) -> Result<Vec<String>> {
         let mut done = Vec::new();
-        let state = Copies::of(nodes, key).read().await?.state;
+        let asked = nodes.ask_each(async |node| containers::of(node, key).await);
+        let copies = Copies::of(nodes, key);
+        let (state, containers) = tokio::join!(copies.read(), asked);
+        let (state, containers) = (state?.state, together(containers)?);
         let live: BTreeSet<String> = state
             .iter()
             .filter_map(ProjectState::active_release)
@@ -117,16 +120,18 @@ impl Engine {
             .flat_map(|service| &service.replicas)
             .map(|replica| replica.container.clone())
             .collect();
-        for node in nodes.iter() {
-            let engine = node.engine().await?;
-            for container in engine.observe(key).await? {
+        for (host, containers) in containers {
+            for container in containers {
                 if live.contains(&container.name) || container.state != RunState::Stopped {
                     continue;
                 }
-                if lease.is_some() {
+                if lease.is_some()
+                    && let Some(node) = nodes.get(&host)
+                {
+                    let engine = node.engine().await?;
                     engine.remove_container(&container.id, false).await?;
                 }
-                done.push(format!("container {} on {}", container.name, node.name()));
+                done.push(format!("container {} on {host}", container.name));
             }
         }
         if let Some(mut state) = state {

@@ -117,13 +117,12 @@ impl Inventory {
 /// # Errors
 /// The host or its engine does not answer.
 pub async fn inventory(node: &Node, cache_dir: &str) -> Result<Inventory> {
-    let engine = node.engine().await?;
     let (output, held) = tokio::try_join!(
         async {
             let output = node.host.sh(LIST, &[cache_dir]).await?;
             output.ok("list the image cache")
         },
-        chain::held(engine)
+        node.ask(|engine| async move { chain::held(&engine).await })
     )?;
     let mut inventory = read(&String::from_utf8_lossy(&output.stdout));
     let tags = held.iter().flat_map(|image| &image.tags);

@@ -8,6 +8,7 @@ mod architecture;
 mod cli;
 mod compose;
 mod docs;
+mod fake_engine;
 mod lua;
 mod plans;
 mod remote;

@@ -1,5 +1,6 @@
 //! The real binary in a temporary folder with an empty environment.
 
+mod asking;
 mod config;
 mod contexts;
 mod init;

@@ -12,8 +12,9 @@ use webpods::event::Events;
 use webpods::model::Store;
 use webpods::remote::{Host, Options};
 
-use super::engine::{Fake, host, modern};
+use super::engine::host;
 use super::sshd::Sshd;
+use crate::fake_engine::{Fake, modern};
 
 /// As a new command sees the host.
 fn node(sshd: &Sshd, engine: &Path) -> Arc<Node> {

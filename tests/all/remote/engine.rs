@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixListener;
 
 use webpods::docker::{Engine, ExecOptions, Found, LogOptions, Source};
 use webpods::error::{Error, Kind};
@@ -16,159 +16,7 @@ use webpods::model::{self, Ssh, Store};
 use webpods::remote::{Host, Options};
 
 use super::sshd::Sshd;
-
-/// An engine that answers by the book of `answer`: request line and body → status and body.
-pub(super) struct Fake {
-    pub(super) socket: std::path::PathBuf,
-    heard: Arc<Mutex<Vec<String>>>,
-    connections: Arc<Mutex<usize>>,
-}
-
-pub(super) type Answer = fn(&str, &str) -> (u16, String);
-
-impl Fake {
-    pub(super) fn start(folder: &Path, answer: Answer) -> Self {
-        Self::start_after(folder, "", answer)
-    }
-
-    /// One that says nothing about itself before it has heard a request that contains `first`.
-    pub(super) fn start_after(folder: &Path, first: &'static str, answer: Answer) -> Self {
-        let socket = folder.join("engine.sock");
-        let _ = std::fs::remove_file(&socket);
-        let listener = UnixListener::bind(&socket).unwrap();
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let connections = Arc::new(Mutex::new(0));
-        let (log, count) = (Arc::clone(&heard), Arc::clone(&connections));
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                *count.lock().unwrap() += 1;
-                tokio::spawn(serve(stream, Arc::clone(&log), first, answer));
-            }
-        });
-        Self {
-            socket,
-            heard,
-            connections,
-        }
-    }
-
-    pub(super) fn heard(&self) -> Vec<String> {
-        self.heard.lock().unwrap().clone()
-    }
-
-    async fn engine(&self) -> Result<Engine, Error> {
-        connect_local(&self.socket).await
-    }
-}
-
-async fn serve(
-    stream: UnixStream,
-    heard: Arc<Mutex<Vec<String>>>,
-    first: &'static str,
-    answer: Answer,
-) -> Option<()> {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let (mut request, mut length) = (String::new(), 0);
-        stream
-            .read_line(&mut request)
-            .await
-            .ok()
-            .filter(|read| *read > 0)?;
-        loop {
-            let mut header = String::new();
-            stream.read_line(&mut header).await.ok()?;
-            let header = header.trim().to_lowercase();
-            if let Some(value) = header.strip_prefix("content-length: ") {
-                length = value.parse().ok()?;
-            }
-            if header.is_empty() {
-                break;
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).await.ok()?;
-        let request = request.trim_end_matches(" HTTP/1.1\r\n").to_owned();
-        let body = String::from_utf8(body).ok()?;
-        let (status, said) = answer(&request, &body);
-        heard.lock().unwrap().push(request.clone());
-        let spoken_to = || heard.lock().unwrap().iter().any(|it| it.contains(first));
-        while request.ends_with("/version") && !spoken_to() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        let status_line = if status == 101 {
-            "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_owned()
-        } else {
-            format!(
-                "HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n",
-                said.len()
-            )
-        };
-        stream.write_all(status_line.as_bytes()).await.ok()?;
-        stream.write_all(said.as_bytes()).await.ok()?;
-        if status == 101 {
-            // What is typed comes back once the input ends, as a frame of standard error.
-            let mut typed = Vec::new();
-            stream.read_to_end(&mut typed).await.ok()?;
-            stream
-                .write_all(frame(2, &String::from_utf8(typed).ok()?).as_bytes())
-                .await
-                .ok()?;
-            return None;
-        }
-        if request.contains("close-after-me") {
-            return None;
-        }
-    }
-}
-
-fn frame(stream: u8, text: &str) -> String {
-    let length = u8::try_from(text.len()).unwrap();
-    format!(
-        "{}\0\0\0\0\0\0{}{text}",
-        char::from(stream),
-        char::from(length)
-    )
-}
-
-/// Docker 26's answers to what is asked first.
-pub(super) fn modern(request: &str, _: &str) -> (u16, String) {
-    let said = match request.split_once(' ').unwrap().1 {
-        "/version" => {
-            r#"{"Version":"26.1.5","ApiVersion":"1.45","MinAPIVersion":"1.24","Os":"linux","Arch":"amd64"}"#
-        }
-        "/info" => {
-            r#"{"DriverStatus":[["driver-type","io.containerd.snapshotter.v1"]],"DockerRootDir":"/var/lib/docker"}"#
-        }
-        _ => return known(request),
-    };
-    (200, said.to_owned())
-}
-
-fn known(request: &str) -> (u16, String) {
-    let target = request.split(['?', ' ']).nth(1).unwrap();
-    let (status, said) = match target.trim_start_matches("/v1.45") {
-        "/containers/json" => (200, "[]".to_owned()),
-        "/containers/web/json" => (200, r#"{"Config":{"Tty":false}}"#.to_owned()),
-        "/containers/web/logs" => (
-            200,
-            frame(1, "2024-01-01T00:00:01Z out\n") + &frame(2, "2024-01-01T00:00:02Z err\n"),
-        ),
-        "/containers/web/exec" => (201, r#"{"Id":"e1"}"#.to_owned()),
-        "/exec/e1/start" => (101, frame(1, "hello ")),
-        "/exec/e1/json" => (200, r#"{"Running":false,"ExitCode":7}"#.to_owned()),
-        "/containers/gone/json" => (404, r#"{"message":"No such container: gone"}"#.to_owned()),
-        "/containers/web/start" => (304, String::new()),
-        "/containers/create" => (409, r#"{"message":"The name is in use"}"#.to_owned()),
-        "/images/load" => (
-            200,
-            "{\"stream\":\"Loading\"}\n{\"error\":\"write: no space left on device\"}\n".to_owned(),
-        ),
-        "/networks/close-after-me" => (200, "{}".to_owned()),
-        _ => (404, r#"{"message":"page not found"}"#.to_owned()),
-    };
-    (status, said)
-}
+use crate::fake_engine::{Fake, modern};
 
 pub(super) fn host(local: bool) -> model::Host {
     model::Host {
@@ -180,6 +28,10 @@ pub(super) fn host(local: bool) -> model::Host {
         labels: BTreeMap::new(),
         local,
     }
+}
+
+async fn engine_of(fake: &Fake) -> Result<Engine, Error> {
+    connect_local(&fake.socket).await
 }
 
 async fn connect_local(socket: &Path) -> Result<Engine, Error> {
@@ -195,7 +47,7 @@ async fn connect_local(socket: &Path) -> Result<Engine, Error> {
 async fn every_call_names_the_api_version() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::start(folder.path(), modern);
-    let engine = fake.engine().await.unwrap();
+    let engine = engine_of(&fake).await.unwrap();
     let identity = engine.identity();
     assert_eq!(identity.version, "26.1.5");
     assert_eq!(identity.platform, "linux/amd64");
@@ -219,17 +71,14 @@ async fn every_call_names_the_api_version() {
                 .to_owned()
         )
     );
-    assert!(
-        *fake.connections.lock().unwrap() <= 2,
-        "connections are used again"
-    );
+    assert!(fake.connections() <= 2, "connections are used again");
 }
 
 #[tokio::test]
 async fn refusals_keep_their_status() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::start(folder.path(), modern);
-    let engine = fake.engine().await.unwrap();
+    let engine = engine_of(&fake).await.unwrap();
     assert!(engine.inspect("gone").await.found().unwrap().is_none());
     assert!(engine.inspect("web").await.found().unwrap().is_some());
     let conflict = engine
@@ -258,7 +107,7 @@ async fn refusals_keep_their_status() {
 async fn an_engine_that_closes_idle_connections_is_asked_again() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::start(folder.path(), modern);
-    let engine = fake.engine().await.unwrap();
+    let engine = engine_of(&fake).await.unwrap();
     for _ in 0..20 {
         engine.inspect_network("close-after-me").await.unwrap();
     }
@@ -268,7 +117,7 @@ async fn an_engine_that_closes_idle_connections_is_asked_again() {
 async fn logs_come_as_lines_with_their_time_and_stream() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::start(folder.path(), modern);
-    let engine = fake.engine().await.unwrap();
+    let engine = engine_of(&fake).await.unwrap();
     let options = LogOptions {
         tail: Some(5),
         since: Some("17.5".to_owned()),
@@ -282,7 +131,8 @@ async fn logs_come_as_lines_with_their_time_and_stream() {
         (Source::Stderr, "err")
     );
     assert_eq!(lines[1].time - lines[0].time, 1_000_000_000);
-    let asked = fake.heard().pop().unwrap();
+    let heard = fake.heard();
+    let asked = heard.iter().find(|it| it.contains("/logs")).unwrap();
     assert!(
         asked.contains("tail=5") && asked.contains("since=17.5"),
         "{asked}"
@@ -293,7 +143,7 @@ async fn logs_come_as_lines_with_their_time_and_stream() {
 async fn commands_read_input_and_give_output_and_status() {
     let folder = tempfile::tempdir().unwrap();
     let fake = Fake::start(folder.path(), modern);
-    let engine = fake.engine().await.unwrap();
+    let engine = engine_of(&fake).await.unwrap();
     let options = ExecOptions {
         command: vec!["cat".to_owned()],
         input: true,
@@ -321,7 +171,7 @@ async fn engines_too_old_or_too_new_are_refused_and_newer_ones_get_our_version()
         "GET /version" => (200, r#"{"Version":"19.03","ApiVersion":"1.40"}"#.to_owned()),
         _ => (200, "{}".to_owned()),
     });
-    let error = old.engine().await.unwrap_err();
+    let error = engine_of(&old).await.unwrap_err();
     assert!(
         error.message().contains("Docker 19.03") && error.message().contains("too old"),
         "{error}"
@@ -335,7 +185,7 @@ async fn engines_too_old_or_too_new_are_refused_and_newer_ones_get_our_version()
         _ => (200, "{}".to_owned()),
     });
     assert!(
-        new.engine()
+        engine_of(&new)
             .await
             .unwrap_err()
             .message()
@@ -348,9 +198,9 @@ async fn engines_too_old_or_too_new_are_refused_and_newer_ones_get_our_version()
         ),
         _ => (200, "{}".to_owned()),
     });
-    assert_eq!(newer.engine().await.unwrap().identity().api, "1.51");
+    assert_eq!(engine_of(&newer).await.unwrap().identity().api, "1.51");
     let nonsense = Fake::start(&path("nonsense"), |_, _| (200, "<html>".to_owned()));
-    assert!(nonsense.engine().await.is_err());
+    assert!(engine_of(&nonsense).await.is_err());
 }
 
 #[tokio::test]

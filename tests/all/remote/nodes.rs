@@ -1,6 +1,11 @@
 //! Several hosts at once.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Barrier;
+use tokio::time::timeout;
 
 use webpods::docker::Nodes;
 use webpods::error::Kind;
@@ -39,11 +44,61 @@ fn context(hosts: &[&str], port: u16) -> Context {
     }
 }
 
+/// A port that nobody listens on.
+fn closed() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn hosts_are_asked_at_once_and_answer_in_inventory_order() {
+    let mut context = context(&["a", "b", "c", "d"], closed());
+    for host in &mut context.hosts {
+        host.local = host.name.as_str() != "c";
+    }
+    let nodes = Nodes::select(&context, &[], &Events::none()).unwrap();
+    // None of the three has its answer before all were asked.
+    let meeting = Barrier::new(3);
+    let asked = nodes.ask_each(async |node| {
+        meeting.wait().await;
+        Ok(node.name().to_string())
+    });
+    let answers = timeout(Duration::from_secs(20), asked).await.unwrap();
+    let said = answers.iter().map(|answer| match answer {
+        Ok(name) => name.clone(),
+        Err(error) => error.message().to_owned(),
+    });
+    let said: Vec<String> = said.collect();
+    assert_eq!(
+        said,
+        [
+            "a",
+            "b",
+            "host `c` (127.0.0.1) answers, but no ssh server does",
+            "d"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn other_hosts_join_those_that_have_sessions() {
+    let mut context = context(&["a", "b", "c"], closed());
+    for host in &mut context.hosts {
+        host.local = true;
+    }
+    let name: HostName = "b".parse().unwrap();
+    let one = Nodes::select(&context, std::slice::from_ref(&name), &Events::none()).unwrap();
+    let all = one.and_others(&context, &Events::none()).unwrap();
+    let names: Vec<&str> = all.iter().map(|node| node.name().as_str()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    let same = |other: &Nodes| Arc::ptr_eq(one.get(&name).unwrap(), other.get(&name).unwrap());
+    assert!(same(&all), "the session that is there is used");
+    assert!(same(&all.and_others(&context, &Events::none()).unwrap()));
+}
+
 #[tokio::test]
 async fn hosts_that_cannot_be_reached_are_reported_together() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
+    let port = closed();
     let context = context(&["s1", "s2", "s3"], port);
     let error = Nodes::connect(&context, &[], &Events::none())
         .await
