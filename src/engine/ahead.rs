@@ -13,7 +13,7 @@ use crate::model::{Digest, HostName, Project, Service};
 use crate::state::Lease;
 
 use super::registry::Way;
-use super::rollout::RolloutOptions;
+use super::rollout::{RolloutOptions, checked};
 use super::survey::{Placed, placed};
 use super::{Authority, Engine};
 
@@ -119,9 +119,10 @@ impl Engine {
     }
 
     /// Where the replicas of each service will be, by a plan that the project's hooks agree with.
+    /// They are asked again, aloud, when the images are known: what refuses now refuses then.
     async fn reviewed(&self, options: &RolloutOptions) -> Result<Placed> {
         let (plan, observed) = self.forecast(options).await?;
-        Ok(placed(self.checked(plan, &observed)?))
+        Ok(placed(checked(plan, &observed, self.silent_decider()?)?))
     }
 
     /// The images that each host will need of those that come.

@@ -14,7 +14,7 @@ use crate::state::{self, Copies, Lease};
 
 use super::Engine;
 use super::gather::Holds;
-use super::rollout::{Outcome, RolloutOptions, View};
+use super::rollout::{Outcome, RolloutOptions, View, checked};
 use super::surveyed::Surveyed;
 
 /// One rollout on its way through its pipeline.
@@ -145,7 +145,7 @@ impl<'a> Rollout<'a> {
             Action::Up | Action::Rollback => plan::rollback(&inputs, self.options.to)?,
             Action::Down => plan::down(&inputs, self.options.volumes)?,
         };
-        engine.checked(plan, observed)
+        checked(plan, observed, engine.decider()?)
     }
 
     /// Of the release to restore, the images whose bytes this machine has or can get.

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::image::BuildMode;
 use crate::model::{ImageState, Observed, ReleaseId, ServiceName};
 use crate::plan::{self, Action, Plan};
-use crate::script::Pipeline;
+use crate::script::{Decider, Pipeline};
 
 use super::phases::Rollout;
 use super::{Engine, files};
@@ -96,8 +96,9 @@ impl Engine {
         images: &BTreeMap<ServiceName, ImageState>,
         observed: &Observed,
     ) -> Result<Plan> {
-        let plan = self.foreseen(options, images, observed).await?;
-        self.checked(plan, observed)
+        let policy = self.decider()?;
+        let plan = self.foreseen(options, images, observed, policy).await?;
+        checked(plan, observed, policy)
     }
 
     /// The plan of `up` that no hook of the project has seen.
@@ -106,6 +107,7 @@ impl Engine {
         options: &RolloutOptions,
         images: &BTreeMap<ServiceName, ImageState>,
         observed: &Observed,
+        policy: &Decider,
     ) -> Result<Plan> {
         let project = self.project().await?;
         let context = &self.settings.context;
@@ -116,16 +118,9 @@ impl Engine {
             files: &files::digests(&plan::bind_sources(context, project))?,
             observed,
             options: &self.plan_options(options),
-            policy: self.decider()?,
+            policy,
         };
         plan::up(&inputs)
-    }
-
-    /// The plan, once the checker and the project's hooks agree with it.
-    pub(super) fn checked(&self, plan: Plan, observed: &Observed) -> Result<Plan> {
-        plan::check::verify(&plan, observed)?;
-        self.decider()?.review(&plan)?;
-        Ok(plan)
     }
 
     pub(super) fn plan_options(&self, options: &RolloutOptions) -> plan::PlanOptions {
@@ -145,4 +140,11 @@ impl Engine {
             fanout: options.fanout,
         }
     }
+}
+
+/// The plan, once the checker and the project's hooks agree with it.
+pub(super) fn checked(plan: Plan, observed: &Observed, hooks: &Decider) -> Result<Plan> {
+    plan::check::verify(&plan, observed)?;
+    hooks.review(&plan)?;
+    Ok(plan)
 }

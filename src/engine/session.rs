@@ -51,6 +51,7 @@ pub struct Engine {
     store: OnceCell<Store>,
     local: OnceCell<Option<docker::Engine>>,
     decider: OnceLock<Decider>,
+    silent: OnceLock<Decider>,
 }
 
 impl Engine {
@@ -65,6 +66,7 @@ impl Engine {
             store: OnceCell::new(),
             local: OnceCell::new(),
             decider: OnceLock::new(),
+            silent: OnceLock::new(),
         }
     }
 
@@ -186,11 +188,28 @@ impl Engine {
     /// # Errors
     /// The VM cannot be made.
     pub(super) fn decider(&self) -> Result<&Decider> {
-        if let Some(decider) = self.decider.get() {
+        self.decider_telling(&self.decider, &self.settings.events)
+    }
+
+    /// The same scripts for plans that only look ahead. What scripts say of those is not passed on:
+    /// they say it of the plan that is made in the end.
+    ///
+    /// # Errors
+    /// As [`Engine::decider`].
+    pub(super) fn silent_decider(&self) -> Result<&Decider> {
+        self.decider_telling(&self.silent, &Events::none())
+    }
+
+    fn decider_telling<'a>(
+        &self,
+        kept: &'a OnceLock<Decider>,
+        events: &Events,
+    ) -> Result<&'a Decider> {
+        if let Some(decider) = kept.get() {
             return Ok(decider);
         }
-        let made = Decider::new(&self.settings.scripts, &self.settings.events)?;
-        Ok(self.decider.get_or_init(|| made))
+        let made = Decider::new(&self.settings.scripts, events)?;
+        Ok(kept.get_or_init(|| made))
     }
 
     /// The fleet as it is now, asking about the blobs of `images`.

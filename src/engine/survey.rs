@@ -153,7 +153,8 @@ impl Engine {
         );
         if doubtful {
             let observed = self.observe(&known(states)).await?;
-            self.foreseen(options, states, &observed).await?;
+            let policy = self.silent_decider()?;
+            self.foreseen(options, states, &observed, policy).await?;
         }
         Ok(())
     }
@@ -187,7 +188,7 @@ impl Engine {
         Ok(platforms::targets(project, fleet, Some(&placed)))
     }
 
-    /// The plan of `up` as far as it does not depend on what images are.
+    /// The plan of `up` as far as it does not depend on what images are. Nobody is told of it.
     pub(super) async fn forecast(&self, options: &RolloutOptions) -> Result<(Plan, Observed)> {
         let project = self.project().await?;
         let unknown = project.services.keys().map(|name| {
@@ -201,7 +202,8 @@ impl Engine {
         });
         let unknown: States = unknown.collect();
         let observed = self.observe_telling(&[], &Events::none()).await?;
-        let plan = self.foreseen(options, &unknown, &observed).await?;
+        let policy = self.silent_decider()?;
+        let plan = self.foreseen(options, &unknown, &observed, policy).await?;
         Ok((plan, observed))
     }
 

@@ -1,7 +1,7 @@
 //! The planner's questions, answered by scripts (spec §8.4, §11.1, §13.4).
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mlua::MultiValue;
 use serde::{Deserialize, Serialize};
@@ -12,13 +12,15 @@ use super::scripts::Scripts;
 use super::vm::{Answer, Powers, Vm};
 use crate::error::Result;
 use crate::event::Events;
-use crate::model::{HostName, ProxyFile};
+use crate::model::{Digest, HostName, ProxyFile};
 use crate::plan::{Batch, PlaceRequest, Plan, Policy, RenderRequest, RolloutRequest};
 
 /// Decides with the project's scripts over the built-in ones. Its VM cannot touch a host.
 #[derive(Debug)]
 pub struct Decider {
     vm: Vm,
+    /// The plan that the hooks agreed with last, as they saw it.
+    agreed: Mutex<Option<Digest>>,
 }
 
 impl Decider {
@@ -29,6 +31,7 @@ impl Decider {
     pub fn new(scripts: &Scripts, events: &Events) -> Result<Self> {
         Ok(Self {
             vm: Vm::new(&Arc::new(scripts.clone()), events, Powers::Decide)?,
+            agreed: Mutex::new(None),
         })
     }
 
@@ -36,7 +39,8 @@ impl Decider {
         &self.vm
     }
 
-    /// Shows the plan to the `plan` hooks of `hooks.lua`.
+    /// Shows the plan to the `plan` hooks of `hooks.lua`. A plan that is made again and turns out
+    /// the same is not shown again.
     ///
     /// # Errors
     /// A hook denies (exit 3) or fails (exit 1).
@@ -45,9 +49,17 @@ impl Decider {
             if super::hooks::registered(&self.vm, "plan")?.is_empty() {
                 return Ok(());
             }
-            let view = encode_frozen(&self.vm.lua, &reviewed(plan))
+            let view = reviewed(plan);
+            let digest = Digest::of(view.to_string().as_bytes());
+            let mut agreed = self.agreed.lock().unwrap_or_else(PoisonError::into_inner);
+            if agreed.as_ref() == Some(&digest) {
+                return Ok(());
+            }
+            let view = encode_frozen(&self.vm.lua, &view)
                 .map_err(|error| super::fault::explain(&error, "hooks"))?;
-            super::hooks::announce(&self.vm, "plan", &view)
+            super::hooks::announce(&self.vm, "plan", &view)?;
+            *agreed = Some(digest);
+            Ok(())
         })
     }
 }

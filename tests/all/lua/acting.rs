@@ -49,7 +49,7 @@ pub(super) fn recorder() -> (Events, Arc<Mutex<Vec<String>>>) {
     (events, logged)
 }
 
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     serde_json::from_value(json!({
         "version": 1, "context": "lab", "project": "shop", "action": "up", "release": "r7",
         "previous": "r6", "hosts": [], "services": {}, "images": [], "routes": [],

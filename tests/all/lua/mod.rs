@@ -6,6 +6,7 @@ mod overlay;
 mod pipeline;
 mod placement;
 mod reach;
+mod review;
 mod rollout;
 mod safety;
 mod sandbox;
