@@ -4,21 +4,23 @@ use std::collections::BTreeSet;
 
 use super::{Store, chain, hold, layout, pipe, registry, unique};
 use crate::docker::{Engine, Found, Node};
-use crate::error::{Error, Result};
+use crate::error::{self, Error, Result};
 use crate::model::{Digest, Image, Store as Kind};
 use crate::remote::Host;
 
 const LOAD: &str = concat!(include_str!("sh/engine.sh"), include_str!("sh/load.sh"));
 const CHECK: &str = include_str!("sh/check.sh");
-/// How the script ends when a blob is not in the cache.
+/// How the script ends when a blob is not in the cache, or was damaged there.
 const MISSING: i32 = 3;
+/// How it ends when the engine is not there, or goes away.
+const GONE: i32 = 75;
 
 /// Loads an image into a host's engine as [`Image::host_tag`], or has the engine pull it. Nothing
 /// happens when it is there.
 ///
 /// # Errors
 /// A blob is neither in the cache nor in the engine, or is damaged there; the engine refuses, in
-/// its own words; a registry cannot be reached from the host, or refuses.
+/// its own words, or is not there (exit 7); a registry cannot be reached from the host, or refuses.
 pub async fn load(node: &Node, cache_dir: &str, image: &Image) -> Result<()> {
     let engine = node.engine().await?;
     match loaded(engine, image).await? {
@@ -49,7 +51,7 @@ pub async fn load(node: &Node, cache_dir: &str, image: &Image) -> Result<()> {
     let supplied = chain::supplied(engine.identity().store, &layers, image);
     let partial = from_cache(engine, cache_dir, image, &supplied).await;
     if let Err(refused) = partial {
-        if supplied.is_empty() {
+        if supplied.is_empty() || refused.kind() == error::Kind::Unreachable {
             return Err(refused);
         }
         // The engine did not supply what it seemed to have; the cache may.
@@ -157,9 +159,10 @@ async fn from_cache(
         .into_iter()
         .map(|blob| blob.digest.hex())
         .collect();
-    let manifest = image.manifest.digest.hex();
-    let head_of = [cache_dir, &attempt, &socket, manifest, &image.reference];
-    let arguments = [&head_of, &blobs[..]].concat();
+    let (manifest, config) = (image.manifest.digest.hex(), image.config.digest.hex());
+    let name = image.reference.as_str();
+    let first = [cache_dir, &attempt, &socket, manifest, name, config];
+    let arguments = [&first, &blobs[..]].concat();
     let mut output = host.sh_with_input(LOAD, &arguments, &head).await?;
     let result = match output.status {
         0 => verify(engine, image).await,
@@ -170,6 +173,11 @@ async fn from_cache(
             output.text()
         ))
         .hint("run the command again; what is missing is shipped then")),
+        // What there is to say of the cache, another attempt says.
+        GONE => {
+            let gone = output.error(&format!("load image `{}`", image.reference));
+            return Err(gone.with_kind(error::Kind::Unreachable));
+        }
         _ => {
             output.stderr = plain(&output.stderr);
             Err(explained(

@@ -6,6 +6,7 @@
     reason = "a test that cannot set itself up must fail"
 )]
 
+mod absent;
 mod builds;
 mod cache;
 mod carried;
