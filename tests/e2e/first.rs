@@ -1,7 +1,7 @@
 //! The first push to hosts that have nothing: layers travel while this machine's engine still hands
 //! them out, and the hosts' engines read along.
 
-use crate::support::{CACHE, Node, OwnLab, Project, eventually, random};
+use crate::support::{CACHE, Node, ONE, OwnLab, Project, ThinLink, eventually, random};
 
 const TWO: &str = "
 name: {{name}}
@@ -84,4 +84,27 @@ fn a_first_push_is_loaded_while_it_is_sent_and_goes_on_where_it_was_cut() {
     }
     project.up();
     project.answers();
+}
+
+#[test]
+fn over_a_thin_link_each_byte_of_a_first_push_travels_once() {
+    const SIZE: u64 = 30_000_000;
+    let lab = OwnLab::start("thin", 1, &[]);
+    let node = &lab.0.nodes[0];
+    let project = Project::compose_on(lab.0, "thin", ONE);
+    project.add_layer(random(SIZE));
+    project.webpods().ok(["build"]);
+    let cache = project.path("another machine");
+    let link = ThinLink::to(node, 40);
+    let cache = cache.to_str().unwrap();
+    let client = project.webpods().env("XDG_CACHE_HOME", cache);
+    let pushed = client.run(["push"]).expect(0);
+    let received = link.received();
+    // What the protocols below need is a twentieth.
+    assert!(received < SIZE / 10 * 11, "{received} bytes: {pushed}");
+    assert!(received > SIZE, "{received} bytes: {pushed}");
+    assert_ne!(loaded(node), "", "{pushed}");
+    assert_eq!(left(node), "");
+    let indexes = format!("find {CACHE}/indexes -type f -size +1k");
+    assert_ne!(node.witness(&indexes), "", "the index came too");
 }
