@@ -123,7 +123,7 @@ impl Shipping<'_> {
         if !direct.is_empty() {
             // An engine that does not answer is no reason not to fill the cache.
             let archive = Archive::new(node, images).await.unwrap_or_default();
-            let (sent, lacked, refused) = send(
+            let sent = send(
                 &node.host,
                 &self.context.artifacts.remote_cache_dir,
                 &direct,
@@ -132,9 +132,9 @@ impl Shipping<'_> {
                 self.events,
             )
             .await?;
-            shipped.sent += sent;
-            shipped.lacked += lacked;
-            if refused {
+            shipped.sent += sent.wire;
+            shipped.lacked += sent.lacked;
+            if sent.refused {
                 self.forget(node, images).await?;
             }
         }
@@ -224,8 +224,18 @@ impl Shipping<'_> {
     }
 }
 
-/// Sends the blobs that the host's cache lacks; how many bytes that took, how many bytes of the
-/// blobs the host had no part of, and whether its engine refused the archive.
+/// What came of sending blobs to one host.
+#[derive(Debug)]
+struct Sent {
+    /// Bytes that travelled, either way.
+    wire: u64,
+    /// Bytes of the blobs that the host had no part of.
+    lacked: u64,
+    /// The host's engine did not take the archive.
+    refused: bool,
+}
+
+/// Sends the blobs that the host's cache lacks, and has its engine read along.
 ///
 /// # Errors
 /// The host has too little space, refuses to write, or cannot be reached after several attempts;
@@ -237,9 +247,9 @@ async fn send(
     archive: Option<&Archive>,
     store: &Store,
     events: &Events,
-) -> Result<(u64, u64, bool)> {
+) -> Result<Sent> {
     let client = store.client()?;
-    let mut sent = 0;
+    let mut wire = 0;
     let mut lacked = None;
     let mut whole = BTreeSet::new();
     let mut pause = PAUSE;
@@ -254,8 +264,14 @@ async fn send(
             whole: &whole,
             archive,
         };
-        match transfer.run(blobs, &mut sent, &mut lacked).await {
-            Ok(arrived) => return Ok((sent, lacked.unwrap_or_default(), arrived.refused)),
+        match transfer.run(blobs, &mut wire, &mut lacked).await {
+            Ok(arrived) => {
+                return Ok(Sent {
+                    wire,
+                    lacked: lacked.unwrap_or_default(),
+                    refused: arrived.refused,
+                });
+            }
             Err(Failure::Final(error)) => return Err(error),
             // Once for each blob.
             Err(Failure::Whole(digest)) => {

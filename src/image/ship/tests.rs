@@ -276,7 +276,9 @@ impl Fixture {
         });
         let cache = self.cache().to_str().unwrap().to_owned();
         let shipped = send(&self.host, &cache, blobs, None, store, &events).await;
-        let (sent, lacked, _) = shipped.unwrap();
+        let Sent {
+            wire: sent, lacked, ..
+        } = shipped.unwrap();
         let all: u64 = blobs.iter().map(|blob| blob.size).sum();
         assert!(lacked <= all, "{lacked} of {all}");
         self.assert_arrived(blobs);
@@ -406,8 +408,8 @@ async fn two_clients_that_have_the_same_blob_made_do_not_hurt_each_other() {
     let events = Events::none();
     let ship = |store| send(&fixture.host, &cache, &blobs, None, store, &events);
     let (one, other) = tokio::join!(ship(&fixture.store), ship(&other));
-    for (sent, lacked, _) in [one.unwrap(), other.unwrap()] {
-        assert!(sent < 100_000 && lacked < 100_000, "{sent}, {lacked} bytes");
+    for sent in [one.unwrap(), other.unwrap()] {
+        assert!(sent.wire < 100_000 && sent.lacked < 100_000, "{sent:?}");
     }
     fixture.assert_arrived(&blobs);
 }
