@@ -14,9 +14,10 @@ use std::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 use super::archive::End;
+use super::failure::Failure;
 use super::feed::{Feeder, Part};
 use super::road::Road;
-use super::transfer::{Failure, RESERVE, Transfer, send};
+use super::transfer::{RESERVE, Transfer, send};
 use super::{Shipped, Shipping};
 use crate::docker::Node;
 use crate::error::Result;

@@ -12,6 +12,7 @@ mod ahead;
 mod answer;
 mod archive;
 mod delta;
+mod failure;
 mod feed;
 mod level;
 mod pack;
@@ -26,8 +27,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 use self::archive::Archive;
+use self::failure::Failure;
 use self::pass::Pass;
-use self::transfer::{Failure, Transfer};
+use self::transfer::Transfer;
 use super::have::fetch;
 use super::{Store, adopt, amount};
 use crate::docker::{Node, Nodes};

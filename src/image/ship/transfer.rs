@@ -8,10 +8,11 @@ use tokio::sync::mpsc;
 use super::answer::{Answer, Packing};
 use super::archive::Archive;
 use super::delta;
+use super::failure::Failure;
 use super::feed::{self, Load, Packet, Part};
 use super::road::Road;
 use super::said::Said;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::event::{Event, Events};
 use crate::image::{Store, amount, unique};
 use crate::model::{Blob, Digest};
@@ -28,26 +29,6 @@ pub(super) const PYTHON: &str = include_str!("../sh/rebuild.py");
 const IN_FLIGHT: usize = 3;
 /// Left free on the host, in bytes.
 pub(super) const RESERVE: u64 = 64 << 20;
-
-/// Why an attempt failed.
-pub(super) enum Failure {
-    /// Another one may succeed.
-    Again(Error),
-    /// Another one will that sends this blob whole.
-    Whole(Digest),
-    /// No other would.
-    Final(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        if error.kind() == Kind::Unreachable {
-            Self::Again(error)
-        } else {
-            Self::Final(error)
-        }
-    }
-}
 
 /// One attempt.
 pub(super) struct Transfer<'a> {
