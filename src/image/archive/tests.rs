@@ -1,3 +1,9 @@
+//! Archives of every engine, written by hand.
+
+mod folder;
+mod hostile;
+mod telling;
+
 use std::io::Write;
 
 use tar::{Builder, EntryType, Header};
@@ -277,116 +283,6 @@ fn platforms_match_by_what_is_asked_for() {
 }
 
 #[test]
-fn names_and_links_that_lead_outside_are_refused() {
-    for hostile in ["../../etc/cron.d/x", "/etc/passwd", "a/../../b"] {
-        let said = refusal(Archive::new().file(hostile, b"x"));
-        assert!(said.contains("leads outside"), "{hostile}: {said}");
-    }
-    for kind in [EntryType::Symlink, EntryType::Link] {
-        for target in ["../../../etc/shadow", "/etc/shadow"] {
-            let said = refusal(Archive::new().link(kind, "id/layer.tar", target));
-            assert!(said.contains("leads outside"), "{target}: {said}");
-        }
-    }
-    let manifest = br#"[{"Config":"../../../etc/hostname","Layers":[]}]"#;
-    let said = refusal(Archive::new().file("manifest.json", manifest));
-    assert!(said.contains("leads outside"), "{said}");
-}
-
-#[test]
-fn circles_of_links_end() {
-    let archive = Archive::new()
-        .link(EntryType::Symlink, "a/layer.tar", "../b/layer.tar")
-        .link(EntryType::Symlink, "b/layer.tar", "../a/layer.tar")
-        .file("c.json", &config(&[BASE]))
-        .file(
-            "manifest.json",
-            br#"[{"Config":"c.json","Layers":["a/layer.tar"]}]"#,
-        );
-    assert!(refusal(archive).contains("does not hold it"));
-}
-
-#[test]
-fn devices_are_refused() {
-    let said = refusal(Archive::new().link(EntryType::Char, "dev/null", ""));
-    assert!(said.contains("neither a file"), "{said}");
-}
-
-#[test]
-fn absurd_sizes_are_refused_before_anything_is_written() {
-    let mut header = Header::new_gnu();
-    header.set_size(1 << 50);
-    raw_name(&mut header, "id/layer.tar");
-    let said = refusal(Archive(Builder::new(header.as_bytes().to_vec())));
-    assert!(said.contains("no layer is that large"), "{said}");
-
-    let mut header = Header::new_gnu();
-    header.set_size(1 << 30);
-    raw_name(&mut header, "manifest.json");
-    let said = refusal(Archive(Builder::new(header.as_bytes().to_vec())));
-    assert!(said.contains("documents are too large"), "{said}");
-}
-
-#[test]
-fn what_is_damaged_is_refused() {
-    // A layer with other bytes than its name says.
-    let wrong = docker_25(&[BASE]).file(&path(b"something"), b"else");
-    assert!(refusal(wrong).contains("has digest"));
-    // A layer that the configuration does not name.
-    let swapped = Archive::new()
-        .file("x/layer.tar", TOP)
-        .file("c.json", &config(&[BASE]))
-        .file(
-            "manifest.json",
-            br#"[{"Config":"c.json","Layers":["x/layer.tar"]}]"#,
-        );
-    assert!(refusal(swapped).contains("damaged: layer 1"));
-    // A compressed layer that ends early.
-    let packed = gzip(BASE);
-    let cut = Archive::new().file("x/layer.tar", &packed[..packed.len() / 2]);
-    assert!(refusal(cut).contains("damaged"));
-    // Documents that are none.
-    let nonsense = Archive::new().file("manifest.json", b"[{");
-    assert!(refusal(nonsense).contains("`manifest.json` cannot be read"));
-    assert!(refusal(Archive::new()).contains("holds no image"));
-    assert!(store().1.import(&b"not a tar"[..], APP).is_err());
-}
-
-#[test]
-fn foreign_layers_are_named() {
-    let config = config(&[BASE]);
-    let manifest = oci_manifest(&config, &[("layer.nondistributable.v1.tar", BASE)]);
-    let archive = Archive::new()
-        .blob(&config)
-        .blob(&manifest)
-        .file("index.json", &index(&manifest));
-    assert!(refusal(archive).contains("may not be distributed"));
-}
-
-#[test]
-fn an_archive_cut_anywhere_is_an_error_and_leaves_no_temporary_file() {
-    for archive in [docker_20(&[BASE, TOP]), containerd(&[BASE, TOP])] {
-        let bytes = archive.bytes();
-        // The last two blocks only mark the end.
-        for end in (0..bytes.len() - 4096).step_by(700) {
-            let (_folder, store) = store();
-            let result = store.import(&bytes[..end], APP);
-            assert!(result.is_err(), "cut at {end} of {}", bytes.len());
-            assert_eq!(std::fs::read_dir(store.temporary()).unwrap().count(), 0);
-        }
-    }
-}
-
-proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config::with_cases(48))]
-    #[test]
-    fn any_bytes_are_an_error(bytes in proptest::collection::vec(0u8.., 0..2000)) {
-        let (_folder, store) = store();
-        proptest::prop_assert!(store.import(&*bytes, APP).is_err());
-    }
-}
-
-#[test]
 fn a_hundred_and_twenty_seven_layers_are_read_from_every_layout() {
     let layers: Vec<Vec<u8>> = (0..127)
         .map(|n| format!("layer {n}").into_bytes())
@@ -432,64 +328,6 @@ fn a_blob_that_is_missing_is_named() {
     assert!(refusal(archive).contains("holds no image"));
 }
 
-/// The archive as a folder.
-fn unpacked(archive: Archive) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let bytes = archive.bytes();
-    tar::Archive::new(&*bytes).unpack(folder.path()).unwrap();
-    folder
-}
-
-fn from_folder(folder: &std::path::Path) -> Result<Image> {
-    let (_folder, store) = store();
-    let archive = super::Archive::open(&store, folder)?;
-    let image = archive.only(APP)?.ok_or_else(|| Error::user("several"))?;
-    assert!(store.complete(&image), "all blobs are in the store");
-    Ok(image)
-}
-
-#[test]
-fn a_folder_gives_the_same_image_as_its_archive() {
-    let layers = [BASE, TOP];
-    let image = import(docker_20(&layers)).unwrap();
-    for archive in [docker_20(&layers), docker_25(&layers), containerd(&layers)] {
-        let folder = unpacked(archive);
-        assert_eq!(from_folder(folder.path()).unwrap(), image);
-    }
-    let empty = tempfile::tempdir().unwrap();
-    let error = from_folder(empty.path()).unwrap_err();
-    assert!(error.message().contains("several"), "{error}");
-}
-
-#[test]
-fn nothing_is_read_outside_of_a_folder() {
-    let outside = tempfile::tempdir().unwrap();
-    std::fs::write(outside.path().join("layer"), BASE).unwrap();
-    for wrong in ["link", "pipe", "parent"] {
-        let folder = unpacked(docker_25(&[BASE]));
-        let layer = folder.path().join(path(BASE));
-        std::fs::remove_file(&layer).unwrap();
-        match wrong {
-            "link" => std::os::unix::fs::symlink(outside.path().join("layer"), &layer).unwrap(),
-            "pipe" => {
-                // Whoever opened it would wait for ever.
-                let made = std::process::Command::new("mkfifo").arg(&layer).status();
-                assert!(made.unwrap().success());
-            }
-            _ => {
-                let text = br#"[{"Config":"../c.json","Layers":[]}]"#;
-                std::fs::write(folder.path().join("manifest.json"), text).unwrap();
-                std::fs::remove_file(folder.path().join("index.json")).unwrap();
-            }
-        }
-        assert!(from_folder(folder.path()).is_err(), "{wrong}");
-    }
-    let folder = unpacked(docker_25(&[BASE]));
-    std::fs::write(folder.path().join(path(BASE)), TOP).unwrap();
-    let error = from_folder(folder.path()).unwrap_err();
-    assert!(error.to_string().contains("has digest"), "{error}");
-}
-
 #[test]
 fn names_are_read_in_full_wherever_they_stand() {
     for (short, long) in [
@@ -518,49 +356,4 @@ fn names_are_read_in_full_wherever_they_stand() {
         platform: None,
     };
     assert!(archive.named(other).unwrap().is_none());
-}
-
-/// The layers that are told of while an archive is read, each with its bytes.
-fn told(archive: Archive, layers: &[&[u8]]) -> Vec<(Digest, Vec<u8>)> {
-    let (_folder, store) = store();
-    let mut tidings = store.listen();
-    let watch = Watch {
-        layers: layers.iter().map(|layer| Digest::of(layer)).collect(),
-        listeners: store.listeners().clone(),
-    };
-    store
-        .import_watched(&*archive.bytes(), APP, Some(&watch))
-        .unwrap();
-    let mut told = Vec::new();
-    while let Ok(crate::image::Tidings::Layer(layer)) = tidings.try_recv() {
-        let mut bytes = vec![0; usize::try_from(layer.blob.size).unwrap()];
-        let mut read = 0;
-        let file = layer.open().unwrap();
-        while read < bytes.len() {
-            read += layer
-                .read_at(&file, &mut bytes[read..], read as u64)
-                .unwrap();
-        }
-        told.push((layer.blob.digest, bytes));
-    }
-    told.sort();
-    told
-}
-
-#[test]
-fn layers_are_told_of_in_every_layout() {
-    let wanted = |layers: &[&[u8]]| {
-        let told = layers
-            .iter()
-            .map(|layer| (Digest::of(layer), layer.to_vec()));
-        let mut told: Vec<_> = told.collect();
-        told.sort();
-        told
-    };
-    for layers in [&[BASE][..], &[BASE, TOP], &[]] {
-        assert_eq!(told(docker_20(layers), layers), wanted(layers));
-        assert_eq!(told(docker_25(layers), layers), wanted(layers));
-        assert_eq!(told(containerd(layers), layers), wanted(layers));
-    }
-    assert_eq!(told(docker_25(&[BASE, TOP]), &[TOP]), wanted(&[TOP]));
 }
