@@ -1,12 +1,14 @@
 //! Hosts that pull images themselves, by digest, with credentials that are kept nowhere.
 
+mod credentials;
+mod through;
+
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::registry::{AUTH, PASSWORD, Registry, USER, config};
+use crate::support::registry::{AUTH, PASSWORD, Registry, config};
 use crate::support::{OwnLab, Project, Run, Webpods};
 
 const PULLED: &str = "name: {{name}}
@@ -184,67 +186,6 @@ fn holds(folder: &Path, text: &str) -> bool {
 }
 
 #[test]
-fn credentials_come_from_where_docker_keeps_them() {
-    let registry = Registry::start();
-    let project = Project::compose("helped", "name: {{name}}\nservices: {}\n");
-    registry.push(&project.path("app"), "team/web:1");
-    project.compose_file(&PULLED.replace("REGISTRY", &registry.name()));
-    let docker = project.path("docker");
-
-    // A helper program: it has them, it has others, it has none, it fails, it is not there.
-    let executable = project.path("bin/docker-credential-journey");
-    let path = format!(
-        "{}:{}",
-        executable.parent().unwrap().display(),
-        std::env::var("PATH").unwrap()
-    );
-    let helpers = json!({"credHelpers": {registry.name(): "journey"}});
-    let helped = as_with(&project, &config(&docker, "helped", &helpers)).env("PATH", path);
-    let answer = |script: &str| {
-        project.write("bin/docker-credential-journey", script);
-        fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
-        clean(helped.run(["diff", "-v"]))
-    };
-    let name = registry.name();
-    let good = format!(
-        "#!/bin/sh\nread -r asked\n[ \"$1 $asked\" = \"get {name}\" ] || exit 3\n\
-         echo '{{\"ServerURL\":\"{name}\",\"Username\":\"{USER}\",\"Secret\":\"{PASSWORD}\"}}'\n"
-    );
-    let _ = answer(&good).expect(0);
-    let wrong = answer("#!/bin/sh\necho '{\"Username\":\"eve\",\"Secret\":\"hunter2\"}'\n");
-    let wrong = wrong.expect(1);
-    let used = "the credentials of `eve` from `docker-credential-journey` were used";
-    assert!(wrong.stderr.contains(used), "{wrong}");
-    let login = format!("`docker login {name}`");
-    assert!(wrong.stderr.contains(&login), "{wrong}");
-    let none = "#!/bin/sh\necho 'credentials not found in native keychain'\nexit 1\n";
-    let none = answer(none).expect(1);
-    let nothing = format!("there are no credentials for `{name}`");
-    assert!(none.stderr.contains(&nothing), "{none}");
-    let broken = answer("#!/bin/sh\necho hunter2; echo hunter2 >&2\nexit 7\n").expect(1);
-    let gives = format!("`docker-credential-journey` gives no credentials for `{name}`");
-    assert!(broken.stderr.contains(&gives), "{broken}");
-    let garbled = answer("#!/bin/sh\necho hunter2\n").expect(1);
-    assert!(garbled.stderr.contains("is not understood"), "{garbled}");
-
-    // A file: with a wrong password, and one that is damaged.
-    let eve = json!({"auths": {registry.name(): {"username": "eve", "password": "hunter2"}}});
-    let wrong = as_with(&project, &config(&docker, "wrong", &eve));
-    let wrong = clean(wrong.run(["up", "-d", "--format", "json", "-v"]).expect(1));
-    assert!(
-        wrong.stderr.contains("the credentials of `eve` from"),
-        "{wrong}"
-    );
-    let damaged = json!({"auths": "hunter2"});
-    let damaged = as_with(&project, &config(&docker, "damaged", &damaged));
-    let damaged = clean(damaged.run(["diff"]).expect(1));
-    assert!(
-        damaged.stderr.contains("is not Docker's configuration"),
-        "{damaged}"
-    );
-}
-
-#[test]
 fn what_goes_wrong_with_a_registry_is_said() {
     let registry = Registry::start();
     let project = Project::compose("faults", "name: {{name}}\nservices: {}\n");
@@ -295,147 +236,6 @@ fn what_goes_wrong_with_a_registry_is_said() {
 }
 
 #[test]
-fn what_is_built_goes_through_the_registry() {
-    let registry = Registry::start();
-    let project = Project::compose("regmode", BUILT);
-    let more = format!(
-        "artifacts:\n  mode: registry\n  registry: {}/built\n",
-        registry.name()
-    );
-    project.use_lab(&more);
-    let docker = registry.logged_in(&project.path("docker"));
-    let webpods = as_with(&project, &docker);
-
-    let forecast = webpods.run(["diff"]).expect(0);
-    assert!(forecast.stdout.contains("never built"), "{forecast}");
-    webpods.ok(["build"]);
-    let forecast = webpods.run(["diff"]).expect(0);
-    assert!(
-        forecast.stdout.contains("no, the image is pushed"),
-        "{forecast}"
-    );
-    let up = clean(webpods.run(["up", "-d", "-v"]).expect(0));
-    let pushed = format!(
-        "was pushed to `{}/built/{}-web`",
-        registry.name(),
-        project.name
-    );
-    assert!(up.stderr.contains(&pushed), "{up}");
-    project.answers();
-    let tag = running(&project, 0);
-    assert!(tag[0].ends_with(":pulled"), "{tag:?}");
-    let shipped = "ls /var/lib/webpods/cache/blobs/sha256 2>/dev/null; true";
-    let hex = &tag[0]["webpods/".len()..][..64];
-    assert!(!project.lab.nodes[0].witness(shipped).contains(hex));
-
-    // Nothing is left of it here but what was built.
-    let names = project.lab.nodes[0].witness("docker images");
-    assert!(!names.contains("/built/"), "{names}");
-    let again = webpods.run(["up", "-d"]).expect(0);
-    assert!(again.stderr.contains("nothing to do"), "{again}");
-    // Another machine, which never built it, neither builds nor pushes.
-    let other = project.path("elsewhere");
-    let other = webpods
-        .clone()
-        .env("XDG_CACHE_HOME", other.to_str().unwrap());
-    let again = other.run(["up", "-d"]).expect(0);
-    assert!(again.stderr.contains("nothing to do"), "{again}");
-
-    // The registry lost it and another host needs it: it is pushed again.
-    registry.forget();
-    project.compose_file(&BUILT.replace("[node-1]", "[node-2]"));
-    clean(webpods.run(["up", "-d"]).expect(0));
-    project.answers();
-    assert_eq!(running(&project, 1), tag);
-
-    // Without credentials nothing leaves this machine.
-    project.write("app/VERSION", "two\n");
-    let nobody = config(&project.path("docker"), "nobody", &json!({}));
-    let refused = as_with(&project, &nobody);
-    let refused = clean(refused.run(["up", "-d"]).expect(1));
-    assert!(refused.stderr.contains("cannot be pushed to"), "{refused}");
-    assert!(refused.stderr.contains("`docker login"), "{refused}");
-}
-
-/// A credential helper that knows the password of these registries.
-fn helper(project: &Project) -> String {
-    let program = project.path("bin/docker-credential-journey");
-    project.write(
-        "bin/docker-credential-journey",
-        &format!(
-            "#!/bin/sh\nread -r name\n\
-             echo '{{\"ServerURL\":\"'$name'\",\"Username\":\"{USER}\",\"Secret\":\"{PASSWORD}\"}}'\n"
-        ),
-    );
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    let folder = program.parent().unwrap().display();
-    format!("{folder}:{}", std::env::var("PATH").unwrap())
-}
-
-/// This machine pulls and sends, and a store for all credentials serves it and hosts alike.
-#[test]
-fn a_policy_of_always_asks_the_registry_each_time() {
-    let registry = Registry::start();
-    let project = Project::compose("always", "name: {{name}}\nservices: {}\n");
-    registry.push(&project.path("app"), "team/web:1");
-    let name = registry.name();
-    let sent = "name: {{name}}
-services:
-  web:
-    image: REGISTRY/team/web:1
-    pull_policy: always
-    x-placement: {hosts: [node-1]}
-    x-ingress: {host: '{{domain}}', port: 8080, health_path: /healthz}
-";
-    project.compose_file(&sent.replace("REGISTRY", &name));
-    let stored = config(
-        &project.path("docker"),
-        "stored",
-        &json!({"credsStore": "journey"}),
-    );
-    let webpods = as_with(&project, &stored).env("PATH", helper(&project));
-
-    let forecast = clean(webpods.run(["diff"]).expect(0)).stdout;
-    assert!(forecast.contains("not pulled yet"), "{forecast}");
-    assert!(forecast.contains("known after the pull"), "{forecast}");
-    clean(webpods.run(["up", "-d", "-v"]).expect(0));
-    project.answers();
-    let first = running(&project, 0);
-    assert!(first[0].ends_with(":latest"), "{first:?}");
-    let again = clean(webpods.run(["up", "-d"]).expect(0));
-    assert!(again.stderr.contains("nothing to do"), "{again}");
-
-    // The tag moves, then is lost.
-    project.write("app/VERSION", "two\n");
-    registry.push(&project.path("app"), "team/web:1");
-    clean(webpods.run(["up", "-d"]).expect(0));
-    let second = running(&project, 0);
-    assert_ne!(first, second);
-    registry.forget();
-    let lost = clean(webpods.run(["up", "-d"]).expect(1));
-    let hint = format!("`{name}/team/web` has no such image");
-    assert!(lost.stderr.contains(&hint), "{lost}");
-    assert_eq!(running(&project, 0), second);
-
-    // The same store, when the host pulls.
-    registry.push(&project.path("app"), "team/web:1");
-    project.compose_file(&PULLED.replace("REGISTRY", &name));
-    clean(webpods.run(["up", "-d", "-v"]).expect(0));
-    assert!(running(&project, 1)[0].ends_with(":pulled"));
-
-    // Nobody's credentials, and a registry that nobody can reach.
-    project.compose_file(&sent.replace("REGISTRY", &name));
-    let nobody = config(&project.path("docker"), "nobody", &json!({}));
-    let refused = clean(as_with(&project, &nobody).run(["up", "-d"]).expect(1));
-    let login = format!("`docker login {name}`");
-    assert!(refused.stderr.contains(&login), "{refused}");
-    project.compose_file(&sent.replace("REGISTRY", "127.0.0.1:1"));
-    let closed = clean(webpods.run(["up", "-d"]).expect(1));
-    let hint = "registry `127.0.0.1:1` must be reachable from this machine";
-    assert!(closed.stderr.contains(hint), "{closed}");
-}
-
-#[test]
 fn a_certificate_that_nobody_knows_is_said_and_one_that_the_host_trusts_will_do() {
     let registry = Registry::start();
     let project = Project::compose("tls", "name: {{name}}\nservices: {}\n");
@@ -463,52 +263,4 @@ fn a_certificate_that_nobody_knows_is_said_and_one_that_the_host_trusts_will_do(
     clean(webpods.run(["up", "-d", "-v"]).expect(0));
     project.answers();
     node.witness(&format!("rm -r /etc/docker/certs.d/{name}"));
-}
-
-/// An archive brings what is sent from here, and what is pushed from here; not what hosts pull.
-#[test]
-fn an_archive_beside_hosts_that_pull() {
-    let registry = Registry::start();
-    let project = Project::compose("beside", BUILT);
-    registry.push(&project.path("app"), "team/web:1");
-    let webpods = as_with(&project, &registry.logged_in(&project.path("docker")));
-    webpods.ok(["pull", "--to", "images.tar"]);
-    let stranger = project.path("stranger").to_str().unwrap().to_owned();
-    let stranger = webpods.clone().env("XDG_CACHE_HOME", stranger);
-
-    let pulled = "  pulled:
-    image: REGISTRY/team/web:1
-    x-artifacts: {source: host}
-    x-placement: {hosts: [node-2]}
-";
-    let both = format!("{BUILT}{pulled}");
-    let both = both.replace("build: app", "image: {{name}}-web");
-    project.compose_file(&both.replace("REGISTRY", &registry.name()));
-    let pushed = clean(stranger.run(["push", "--from", "images.tar"]).expect(0));
-    assert!(pushed.stderr.contains("service `web`: image"), "{pushed}");
-    let named = ["push", "--from", "images.tar", "pulled"];
-    let refused = clean(stranger.run(named).expect(1));
-    let why = "hosts pull the image of service `pulled` themselves";
-    assert!(refused.stderr.contains(why), "{refused}");
-    clean(stranger.run(["up", "-d", "--no-build"]).expect(0));
-    assert!(running(&project, 0)[0].ends_with(":latest"));
-    assert!(running(&project, 1)[0].ends_with(":pulled"));
-
-    // With a registry of the context's own it goes there.
-    project.compose_file(BUILT);
-    let mode = format!(
-        "artifacts: {{mode: registry, registry: '{}/own'}}\n",
-        registry.name()
-    );
-    project.use_lab(&mode);
-    let pushed = clean(stranger.run(["push", "--from", "images.tar"]).expect(0));
-    let there = format!(
-        "was pushed to `{}/own/{}-web`",
-        registry.name(),
-        project.name
-    );
-    assert!(pushed.stderr.contains(&there), "{pushed}");
-    clean(stranger.run(["up", "-d", "--no-build"]).expect(0));
-    assert!(running(&project, 0)[0].ends_with(":pulled"));
-    project.answers();
 }
