@@ -19,6 +19,10 @@ pub enum Context {
 
 /// List the contexts; `*` marks the one used without `-c`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  webpods context ls
+  webpods context ls --format json")]
 pub struct Ls {}
 
 /// Print a context with every default filled in.

@@ -52,6 +52,10 @@ pub struct Up {
 
 /// Remove a lab with everything that was made for it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  webpods lab down                     the lab `lab`
+  webpods lab down --name old --images")]
 pub struct Down {
     /// Name of the lab.
     #[arg(long, default_value = "lab", value_name = "LAB")]
@@ -63,6 +67,9 @@ pub struct Down {
 
 /// List the nodes of every lab.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  webpods lab ls")]
 pub struct Ls {}
 
 /// Open a shell on a node, or run a command there.
@@ -84,6 +91,10 @@ pub struct Ssh {
 
 /// Show what a node's sshd, engine and Caddy print.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  webpods lab logs node-1
+  webpods lab logs --name old --follow node-1")]
 pub struct Logs {
     /// Name of the lab.
     #[arg(long, default_value = "lab", value_name = "LAB")]

@@ -84,10 +84,22 @@ enum Verb {
     Logs(logs::Logs),
     Exec(exec::Exec),
     /// Start containers that were stopped
+    #[command(after_help = "\
+Examples:
+  webpods start                    all that is stopped
+  webpods start worker --replica 2")]
     Start(lifecycle::Containers),
     /// Stop containers; they stay where they are
+    #[command(after_help = "\
+Examples:
+  webpods -c staging stop worker             on every host
+  webpods -c staging stop --host web-1       everything of the project there")]
     Stop(lifecycle::Containers),
     /// Stop containers and start them again
+    #[command(after_help = "\
+Examples:
+  webpods -c staging restart web
+  webpods -c staging restart web --host web-2 --replica 3")]
     Restart(lifecycle::Containers),
     Rm(lifecycle::Rm),
     Status(status::Status),
@@ -234,6 +246,46 @@ mod tests {
         let mut silent = Vec::new();
         look(&command(), "webpods", &mut silent);
         assert_eq!(silent, Vec::<String>::new());
+    }
+
+    /// The command lines among a verb's examples, without what a shell makes of the rest.
+    fn examples(verb: &clap::Command) -> Vec<String> {
+        let help = verb.get_after_help().map(ToString::to_string);
+        let lines = help.unwrap_or_default();
+        let lines = lines
+            .lines()
+            .filter_map(|line| line.strip_prefix("  webpods "));
+        let commands = lines.map(|line| {
+            let ends = ["  ", " > ", " && "];
+            let end = ends.iter().filter_map(|end| line.find(end)).min();
+            let line = &line[..end.unwrap_or(line.len())];
+            format!("webpods {}", line.replace('\'', ""))
+        });
+        commands.collect()
+    }
+
+    #[test]
+    fn every_verb_has_examples_and_they_can_be_typed() {
+        fn look(verb: &clap::Command, path: &str, wrong: &mut Vec<String>) {
+            let path = format!("{path} {}", verb.get_name());
+            for below in verb.get_subcommands() {
+                look(below, &path, wrong);
+            }
+            let examples = examples(verb);
+            if !verb.has_subcommands() && examples.is_empty() {
+                wrong.push(format!("{path} has none"));
+            }
+            for example in examples {
+                if let Err(error) = command().try_get_matches_from(example.split_whitespace()) {
+                    wrong.push(format!("{example}: {error}"));
+                }
+            }
+        }
+        let mut wrong = Vec::new();
+        for verb in command().get_subcommands() {
+            look(verb, "webpods", &mut wrong);
+        }
+        assert_eq!(wrong, Vec::<String>::new());
     }
 
     fn global(line: &str) -> Global {

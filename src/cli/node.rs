@@ -23,6 +23,10 @@ pub enum Node {
 
 /// List the hosts with their engines; hosts that do not answer are listed too.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging node ls
+  webpods -c staging node ls web-1 web-2")]
 pub struct Ls {
     /// Only these hosts.
     hosts: Vec<HostName>,

@@ -20,10 +20,18 @@ pub enum Proxy {
 ///
 /// Exits with 1 when one does not run or lacks a domain of this project.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging proxy status
+  webpods -c staging proxy status --hosts web-1")]
 pub struct Status {}
 
 /// Print this project's proxy files as they are on the hosts.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging proxy config                what the proxies read now
+  webpods -c staging proxy config --planned      what `up` would write")]
 pub struct Config {
     /// As `up` would leave them, instead
     #[arg(long)]
@@ -35,6 +43,10 @@ pub struct Config {
 
 /// Make the proxies check and read their files again.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging proxy reload
+  webpods -c staging proxy reload --hosts web-1")]
 pub struct Reload {}
 
 impl Proxy {

@@ -16,10 +16,17 @@ pub enum Release {
 
 /// List the releases that are remembered, and which can be restored
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging release ls
+  webpods -c staging release ls --format json")]
 pub struct Ls {}
 
 /// Show one release: images, placement, ports, routes
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging release inspect r12")]
 pub struct Inspect {
     /// The release, like `r12`
     #[arg(value_name = "RELEASE")]

@@ -20,6 +20,9 @@ pub enum Script {
 
 /// List every script, where it comes from, and its digest.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  webpods script ls")]
 pub struct Ls {}
 
 /// Copy a built-in script into `.webpods/` for editing.
@@ -35,6 +38,9 @@ pub struct Eject {
 
 /// Compile every script without running it; exit 1 when one is wrong.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  webpods script check")]
 pub struct Check {}
 
 impl Script {

@@ -8,6 +8,10 @@ use crate::report::Table;
 
 /// Show what serves: the active release, its services and the last operation
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  webpods -c staging status
+  webpods -c staging status --format json")]
 pub struct Status {}
 
 impl Status {

@@ -84,6 +84,37 @@ fn a_reader_that_goes_away_is_not_an_error() {
     assert_eq!(output.status.code(), Some(0));
 }
 
+/// The verbs that a help text lists.
+fn listed(help: &str) -> Vec<String> {
+    let commands = help.split_once("Commands:\n").map_or("", |(_, rest)| rest);
+    let commands = commands.lines().take_while(|line| !line.is_empty());
+    let names = commands.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let names = names.filter(|name| !name.is_empty() && *name != "help");
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_help_of_every_verb_has_an_example() {
+    let repo = Repo::empty();
+    let mut open = vec![Vec::new()];
+    let (mut verbs, mut without) = (0, Vec::new());
+    while let Some(verb) = open.pop() {
+        let words: Vec<&str> = verb.iter().map(String::as_str).collect();
+        let ran = repo.run(&[&words[..], &["--help"]].concat());
+        let below = listed(ran.ok());
+        if below.is_empty() {
+            verbs += 1;
+            let examples = ran.out.split_once("\nExamples:\n");
+            if !examples.is_some_and(|(_, lines)| lines.starts_with("  webpods ")) {
+                without.push(words.join(" "));
+            }
+        }
+        open.extend(below.into_iter().map(|one| [&verb[..], &[one]].concat()));
+    }
+    assert_eq!(without, Vec::<String>::new());
+    assert!(verbs > 30, "{verbs}");
+}
+
 #[test]
 fn help_looks_like_this() {
     let ran = Repo::empty().run(&["context", "inspect", "-h"]);
