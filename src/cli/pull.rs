@@ -12,7 +12,8 @@ use crate::error::Result;
 /// Fetch the images of services to this machine, and with `--to` write them into one file
 ///
 /// Images with `build` are built. No host is asked or changed. `docker load` and
-/// `webpods push --from` read the file.
+/// `webpods push --from` read the file. It holds images for `platform:` of each service, else for
+/// all of its `build.platforms`, else for this machine.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -149,13 +149,17 @@ async fn greet(wire: &Wire) -> Result<(SystemVersion, SystemInfo)> {
 /// Finds out why the engine was silent, and asks again where that can help.
 async fn retry(wire: &Wire, silence: EngineError) -> Result<(SystemVersion, SystemInfo)> {
     let host = wire.host();
+    let lost = host.is_lost();
     let reason = Silence::look(host).await?;
-    if matches!(reason, Silence::Denied(_)) && !host.is_local() {
-        // The connection may be older than the user's membership in the docker group.
+    // The connection may be older than the user's membership in the docker group.
+    let denied = matches!(reason, Silence::Denied(_)) && !host.is_local();
+    if denied {
         host.renew().await;
-        if let Ok(answer) = greet(wire).await {
-            return Ok(answer);
-        }
+    }
+    if (denied || lost)
+        && let Ok(answer) = greet(wire).await
+    {
+        return Ok(answer);
     }
     Err(reason.explain(host, &silence).into())
 }

@@ -37,19 +37,28 @@ impl EngineError {
         }
     }
 
-    /// The connection broke while asking to `doing`.
+    /// The connection broke while asking to `doing`: the engine ended, or ssh did.
     pub(super) fn broken(host: &Host, doing: &str, why: &dyn std::error::Error) -> Self {
-        let message = format!(
-            "the connection to Docker on host `{}` broke while trying to {doing}",
-            host.name()
-        );
+        let name = host.name();
+        let (message, hint) = if host.is_lost() {
+            (
+                format!("the ssh connection to host `{name}` was lost while trying to {doing}"),
+                "run the command again; it goes on from what it finds on the hosts",
+            )
+        } else {
+            (
+                format!("the connection to Docker on host `{name}` broke while trying to {doing}"),
+                "check that it runs there, for example with `sudo systemctl status docker`, and \
+                 run the command again; it goes on from what it finds",
+            )
+        };
         let mut error = Error::unreachable(message);
         let mut source = Some(why);
         while let Some(cause) = source {
             error = error.cause(cause);
             source = cause.source();
         }
-        Self::from(error)
+        Self::from(error.hint(hint))
     }
 
     /// The HTTP status, when the engine answered.

@@ -14,8 +14,8 @@ use crate::model::{Build, Digest, HostName, Image, ImageState, Observed, Project
 use super::ahead::Ahead;
 use super::registry::Way;
 use super::rollout::RolloutOptions;
-use super::survey::States;
-use super::{Authority, Engine};
+use super::survey::{States, together};
+use super::{Authority, Engine, platforms};
 
 impl Engine {
     /// As [`Engine::survey_images`], for this machine, whatever the hosts are: none is asked for its
@@ -26,12 +26,21 @@ impl Engine {
     ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let project = self.project().await?;
         let services = with_dependencies(project, &options.services)?;
+        self.survey_as_is(project, &services, options).await
+    }
+
+    async fn survey_as_is(
+        &self,
+        project: &Project,
+        services: &[ServiceName],
+        options: &RolloutOptions,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
         let store = self.store().await?;
         let local = image::local_engine(&self.settings.events).await.ok();
         let local = local.as_ref();
         let nobody = BTreeMap::new();
         store
-            .survey(project, &services, options.build, &nobody, local)
+            .survey(project, services, options.build, &nobody, local)
             .await
     }
 
@@ -43,6 +52,31 @@ impl Engine {
         let project = self.project().await?;
         let store = self.store().await?;
         store.realise(project, states, &self.settings.events).await
+    }
+
+    /// Images for a file: for the platforms that the Compose file names, else for this machine.
+    async fn realise_for_file(
+        &self,
+        options: &RolloutOptions,
+    ) -> Result<BTreeMap<ServiceName, ImageState>> {
+        let project = self.project().await?;
+        let services = all_with_dependencies(project, &options.services)?;
+        // No host is asked what it is.
+        let targets = platforms::promised(project);
+        let own = image::local_engine(&self.settings.events).await.ok();
+        let own = own.map(|engine| engine.identity().platform.clone());
+        let store = self.store().await?;
+        let mut found: BTreeMap<ServiceName, Vec<ImageState>> = BTreeMap::new();
+        for pass in platforms::passes(project, &services, &targets, own.as_deref()) {
+            let states = self
+                .survey_as_is(&pass.project, &pass.services, options)
+                .await?;
+            let made = store.realise(&pass.project, states, &self.settings.events);
+            for (name, state) in made.await? {
+                found.entry(name).or_default().push(state);
+            }
+        }
+        Ok(together(found))
     }
 }
 
@@ -96,15 +130,18 @@ impl Engine {
         Ok(rows(&self.realise_here(states).await?))
     }
 
-    /// Builds and pulls what is pending, lists the result and writes it into a file.
+    /// Builds and pulls what is pending, lists the result and, with `to`, writes it into a file: for
+    /// the platforms that services name, else for this machine's.
     ///
     /// # Errors
     /// A build or pull fails; the file cannot be written.
     pub async fn pull(&self, options: &RolloutOptions, to: Option<&Path>) -> Result<Vec<ImageRow>> {
-        let states = self.realise_here(self.survey_here(options).await?).await?;
-        if let Some(path) = to {
-            self.store().await?.carry_out(known(&states), path).await?;
-        }
+        let Some(path) = to else {
+            let states = self.realise_here(self.survey_here(options).await?).await?;
+            return Ok(rows(&states));
+        };
+        let states = self.realise_for_file(options).await?;
+        self.store().await?.carry_out(known(&states), path).await?;
         Ok(rows(&states))
     }
 
@@ -197,13 +234,10 @@ impl Engine {
             _ => &wanted,
         };
         let asked = &self.sent_from_here(project, asked)?;
-        let platforms = self.platforms().await?;
-        let platform = match platforms.as_slice() {
-            [(platform, _)] => Some(platform.as_str()),
-            _ => None,
-        };
+        let fleet = self.platforms().await?;
+        let targets = self.targets(project, &fleet, options).await?;
         let store = self.store().await?;
-        let found = store.carry_in(project, asked, platform, path).await?;
+        let found = store.carry_in(project, asked, &targets, path).await?;
         let rest: Vec<ServiceName> = wanted
             .into_iter()
             .filter(|name| !found.contains_key(name))

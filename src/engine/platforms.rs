@@ -77,6 +77,20 @@ fn needed(
         .collect()
 }
 
+/// What the Compose file itself says that images are made for, whatever the hosts are.
+pub(super) fn promised(project: &Project) -> Targets {
+    let services = project.services.values();
+    let named = services.filter_map(|service| {
+        let build = service.build.as_ref();
+        let platforms = match &service.platform {
+            Some(written) => vec![written.clone()],
+            None => build.map(|build| build.platforms.clone())?,
+        };
+        Some((service.name.clone(), platforms))
+    });
+    named.collect()
+}
+
 /// `build.platforms` is a promise of what builds at all.
 fn offered(service: &Service, platform: &str) -> bool {
     service.build.as_ref().is_none_or(|build| {
@@ -271,6 +285,24 @@ mod tests {
         let passes = passes(&shop, &names, &wanted, Some(AMD));
         assert_eq!(passes.len(), 1);
         assert_eq!(passes[0].services.len(), 2);
+    }
+
+    #[test]
+    fn files_are_made_for_what_the_compose_file_says() {
+        let shop = project(vec![
+            service("web", |web| {
+                web.build = Some(Build {
+                    platforms: vec![AMD.to_owned(), ARM.to_owned()],
+                    ..Build::default()
+                });
+            }),
+            service("db", |db| db.platform = Some(ARM.to_owned())),
+            service("cache", |_| ()),
+        ]);
+        let promised = promised(&shop);
+        assert_eq!(promised["web"], [AMD, ARM]);
+        assert_eq!(promised["db"], [ARM]);
+        assert_eq!(promised.get("cache"), None, "whatever this machine is");
     }
 
     #[test]

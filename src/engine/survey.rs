@@ -131,26 +131,33 @@ impl Engine {
         self.publish(project, states).await
     }
 
-    /// Refuses what no build can make right, before it begins: an image for another platform than
-    /// that of a host that it is needed on.
+    /// Refuses what no build can make right, before it begins and before a registry gets anything:
+    /// an image for another platform than that of a host that it is needed on.
     async fn foresee(&self, states: &States, options: &RolloutOptions) -> Result<()> {
-        if !states
-            .values()
-            .any(|state| matches!(state, ImageState::Pending { .. }))
-        {
+        let names: Vec<ServiceName> = states.keys().cloned().collect();
+        let ways = self.ways(self.project().await?, &names)?;
+        let leaves = |name, state: &ImageState| match state {
+            ImageState::Pending { .. } | ImageState::Unpublished(_) => true,
+            ImageState::Known(image) => {
+                image.pull.is_none() && matches!(ways.get(name), Some(Way::Published(_)))
+            }
+        };
+        let coming: Vec<&ImageState> = states
+            .iter()
+            .filter(|(name, state)| leaves(*name, state))
+            .map(|(_, state)| state)
+            .collect();
+        if coming.is_empty() {
             return Ok(());
         }
         let fleet = self.platforms().await?;
-        let misfit = |platforms: &[String]| {
-            !platforms.is_empty()
-                && fleet.iter().any(|(needed, _)| {
-                    let mut made = platforms.iter();
-                    !made.any(|one| machine(one) == machine(needed))
-                })
+        let fits = |state: &ImageState, needed: &str| {
+            let made = platforms_of(state);
+            made.is_empty() || made.iter().any(|one| machine(one) == machine(needed))
         };
-        let doubtful = states.values().any(
-            |state| matches!(state, ImageState::Pending { platforms, .. } if misfit(platforms)),
-        );
+        let doubtful = coming
+            .iter()
+            .any(|state| fleet.iter().any(|(needed, _)| !fits(state, needed)));
         if doubtful {
             let observed = self.observe(&known(states)).await?;
             let policy = self.silent_decider()?;
@@ -174,7 +181,7 @@ impl Engine {
 
     /// The platforms that each service's image is needed for. Where hosts differ, it is where its
     /// replicas will be that counts.
-    async fn targets(
+    pub(super) async fn targets(
         &self,
         project: &Project,
         fleet: &Platforms,
@@ -263,6 +270,16 @@ impl Engine {
     }
 }
 
+/// What an image is for, or will be.
+fn platforms_of(state: &ImageState) -> Vec<&str> {
+    match state {
+        ImageState::Pending { platforms, .. } => platforms.iter().map(String::as_str).collect(),
+        ImageState::Known(image) | ImageState::Unpublished(image) => {
+            image.all().map(|one| one.platform.as_str()).collect()
+        }
+    }
+}
+
 /// Where a plan has the replicas of each service.
 pub(super) fn placed(plan: Plan) -> Placed {
     let services = plan.services.into_iter();
@@ -273,7 +290,7 @@ pub(super) fn placed(plan: Plan) -> Placed {
 
 /// One state per service from those of its platforms: known when all are, pending for all of them
 /// when one is.
-fn together(found: BTreeMap<ServiceName, Vec<ImageState>>) -> States {
+pub(super) fn together(found: BTreeMap<ServiceName, Vec<ImageState>>) -> States {
     let one = |states: Vec<ImageState>| {
         let mut platforms: Vec<String> = Vec::new();
         for state in &states {

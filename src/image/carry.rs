@@ -9,34 +9,40 @@ use super::archive::{Archive, Wanted, in_full};
 use super::layout::{self, Named};
 use super::{Store, survey};
 use crate::error::{Error, Explain, Result};
-use crate::model::{Image, Project, Service, ServiceName};
+use crate::model::{Image, Project, ServiceName};
 
 impl Store {
     /// Reads the images of services from an archive or an OCI layout's folder, by what the Compose
     /// file calls them. A single service takes an archive's only image, whatever its name. Services
     /// whose image is not there are left out.
     ///
-    /// `platform` is that of the hosts, when they agree; a service's own goes first.
+    /// `platforms` are those that each service's image is needed for; none: any. Of an image for
+    /// several, those are read that the archive has.
     ///
     /// # Errors
-    /// The archive is damaged, hostile, or has none of these images; an image is for another
-    /// platform; the store is full.
+    /// The archive is damaged, hostile, or has none of these images; an image is for none of the
+    /// platforms that it is needed for; the store is full.
     pub async fn carry_in(
         &self,
         project: &Project,
         services: &[ServiceName],
-        platform: Option<&str>,
+        platforms: &BTreeMap<ServiceName, Vec<String>>,
         path: &Path,
     ) -> Result<BTreeMap<ServiceName, Image>> {
         let store = self.clone();
-        let chosen: Vec<(Service, String)> = services
+        let chosen: Vec<Asked> = services
             .iter()
             .filter_map(|name| project.services.get(name))
-            .map(|service| Ok((service.clone(), survey::reference(project, service)?)))
+            .map(|service| {
+                Ok(Asked {
+                    service: service.name.clone(),
+                    reference: survey::reference(project, service)?,
+                    platforms: platforms.get(&service.name).cloned().unwrap_or_default(),
+                })
+            })
             .collect::<Result<_>>()?;
-        let platform = platform.map(str::to_owned);
         let path = path.to_owned();
-        tokio::task::spawn_blocking(move || read(&store, &chosen, platform.as_deref(), &path))
+        tokio::task::spawn_blocking(move || read(&store, &chosen, &path))
             .await
             .unwrap_or_else(|error| Err(Error::user("the archive cannot be read").cause(error)))
     }
@@ -49,18 +55,21 @@ impl Store {
     pub async fn carry_out(&self, images: Vec<Image>, path: &Path) -> Result<()> {
         let store = self.clone();
         let path = path.to_owned();
-        tokio::task::spawn_blocking(move || write(&store, images, &path))
+        tokio::task::spawn_blocking(move || write(&store, &images, &path))
             .await
             .unwrap_or_else(|error| Err(Error::user("the archive cannot be written").cause(error)))
     }
 }
 
-fn read(
-    store: &Store,
-    services: &[(Service, String)],
-    platform: Option<&str>,
-    path: &Path,
-) -> Result<BTreeMap<ServiceName, Image>> {
+/// An image that is looked for in an archive.
+struct Asked {
+    service: ServiceName,
+    reference: String,
+    /// None: any.
+    platforms: Vec<String>,
+}
+
+fn read(store: &Store, asked: &[Asked], path: &Path) -> Result<BTreeMap<ServiceName, Image>> {
     let archive = Archive::open(store, path)?;
     if archive.is_empty() {
         return Err(Error::user(format!(
@@ -74,18 +83,13 @@ fn read(
         ));
     }
     let mut found = BTreeMap::new();
-    for (service, reference) in services {
-        let wanted = Wanted {
-            reference,
-            platform: service.platform.as_deref().or(platform),
-        };
-        let image = match (archive.named(wanted)?, services) {
-            (None, [_]) => archive.only(wanted)?,
-            (image, _) => image,
-        };
-        if let Some(image) = image {
-            store.remember_named(reference, &image)?;
-            found.insert(service.name.clone(), image);
+    for one in asked {
+        let images = of_platforms(&archive, one, asked.len() == 1)?;
+        for image in &images {
+            store.remember_named(&one.reference, image)?;
+        }
+        if let Some(image) = Image::of_platforms(images) {
+            found.insert(one.service.clone(), image);
         }
     }
     if found.is_empty() {
@@ -93,7 +97,7 @@ fn read(
             [] => "none with a name".to_owned(),
             names => names.join(", "),
         };
-        let wanted = services.iter().map(|(_, name)| in_full(name)).collect();
+        let wanted = asked.iter().map(|one| in_full(&one.reference)).collect();
         let names = archive.names().into_iter().map(str::to_owned).collect();
         return Err(Error::user(format!(
             "archive `{}` has no image of these services",
@@ -106,9 +110,39 @@ fn read(
     Ok(found)
 }
 
-fn write(store: &Store, images: Vec<Image>, path: &Path) -> Result<()> {
+/// The images of a service, one for each platform that the archive has of those it is needed for.
+/// `alone`: it takes the archive's only image, whatever that is called.
+fn of_platforms(archive: &Archive<'_>, asked: &Asked, alone: bool) -> Result<Vec<Image>> {
+    let find = |platform| {
+        let wanted = Wanted {
+            reference: &asked.reference,
+            platform,
+        };
+        match archive.named(wanted)? {
+            None if alone => archive.only(wanted),
+            image => Ok(image),
+        }
+    };
+    if asked.platforms.is_empty() {
+        return Ok(find(None)?.into_iter().collect());
+    }
+    let (mut images, mut refused) = (Vec::new(), None);
+    for platform in &asked.platforms {
+        match find(Some(platform)) {
+            Ok(image) => images.extend(image),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    match refused {
+        Some(error) if images.is_empty() => Err(error),
+        // Whether a host goes without is for the plan to say.
+        _ => Ok(images),
+    }
+}
+
+fn write(store: &Store, images: &[Image], path: &Path) -> Result<()> {
     let mut named: Vec<Named> = Vec::new();
-    for image in images {
+    for image in images.iter().flat_map(Image::all).map(Image::alone) {
         let name = in_full(&image.reference);
         match named
             .iter_mut()
@@ -154,14 +188,19 @@ fn write(store: &Store, images: Vec<Image>, path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::manifest::tests::image;
+    use crate::image::manifest::tests::{image, image_for};
     use crate::image::records::Key;
-    use crate::model::fixtures;
 
-    fn service(name: &str, reference: &str) -> (Service, String) {
-        let mut service = fixtures::service(name);
-        service.image = Some(reference.to_owned());
-        (service, reference.to_owned())
+    fn service(name: &str, reference: &str) -> Asked {
+        needed(name, reference, &[])
+    }
+
+    fn needed(name: &str, reference: &str, platforms: &[&str]) -> Asked {
+        Asked {
+            service: name.parse().unwrap(),
+            reference: reference.to_owned(),
+            platforms: platforms.iter().copied().map(str::to_owned).collect(),
+        }
     }
 
     /// Two images in one archive, and a store that has seen neither.
@@ -172,7 +211,7 @@ mod tests {
         images[0].reference = "shop-web".to_owned();
         images[1].reference = "ghcr.io/me/db:1".to_owned();
         let path = folder.path().join("images.tar");
-        write(&store, images.clone(), &path).unwrap();
+        write(&store, &images, &path).unwrap();
         let other = Store::at(folder.path().join("b")).unwrap();
         (folder, images, other)
     }
@@ -186,7 +225,7 @@ mod tests {
             service("db", "ghcr.io/me/db:1"),
             service("cache", "redis"),
         ];
-        let found = read(&store, &services, None, &path).unwrap();
+        let found = read(&store, &services, &path).unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(found["web"], images[0]);
         assert_eq!(found["db"], images[1]);
@@ -197,18 +236,18 @@ mod tests {
         let packed = folder.path().join("images.tar.zst");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&packed, zstd::encode_all(&*bytes, 1).unwrap()).unwrap();
-        assert_eq!(read(&store, &services, None, &packed).unwrap(), found);
+        assert_eq!(read(&store, &services, &packed).unwrap(), found);
         let unpacked = folder.path().join("layout");
         tar::Archive::new(&*bytes).unpack(&unpacked).unwrap();
         let third = Store::at(folder.path().join("c")).unwrap();
-        assert_eq!(read(&third, &services, None, &unpacked).unwrap(), found);
+        assert_eq!(read(&third, &services, &unpacked).unwrap(), found);
     }
 
     #[test]
     fn what_is_no_archive_is_said_and_not_shown() {
         let (folder, _, store) = carried();
         let services = [service("web", "shop-web")];
-        let refused = |path: &Path| read(&store, &services, None, path).unwrap_err();
+        let refused = |path: &Path| read(&store, &services, path).unwrap_err();
         let empty = folder.path().join("empty.tar");
         std::fs::write(&empty, "").unwrap();
         let folder_of_others = folder.path().join("others");
@@ -232,11 +271,11 @@ mod tests {
         let (folder, _, store) = carried();
         let path = folder.path().join("images.tar");
         let services = [service("cache", "redis")];
-        let error = read(&store, &services, None, &path).unwrap_err();
+        let error = read(&store, &services, &path).unwrap_err();
         assert!(error.causes()[0].contains("docker.io/library/redis:latest"));
         assert!(error.causes()[1].contains("docker.io/library/shop-web:latest"));
         assert!(error.causes()[1].contains("ghcr.io/me/db:1"), "{error:?}");
-        let gone = read(&store, &services, None, Path::new("/nonexistent.tar"));
+        let gone = read(&store, &services, Path::new("/nonexistent.tar"));
         assert!(gone.unwrap_err().message().contains("`/nonexistent.tar`"));
     }
 
@@ -246,14 +285,51 @@ mod tests {
         let store = Store::at(folder.path().join("a")).unwrap();
         let path = folder.path().join("one.tar");
         let image = image(&store, &[b"layer"]);
-        write(&store, vec![image.clone()], &path).unwrap();
-        let services = [service("web", "other:2")];
-        let found = read(&store, &services, Some("linux/amd64"), &path).unwrap();
+        write(&store, std::slice::from_ref(&image), &path).unwrap();
+        let on = |platform| [needed("web", "other:2", &[platform])];
+        let found = read(&store, &on("linux/amd64"), &path).unwrap();
         assert_eq!(found["web"].manifest, image.manifest);
         assert_eq!(found["web"].reference, "other:2");
-        let error = read(&store, &services, Some("linux/arm64"), &path).unwrap_err();
+        let error = read(&store, &on("linux/arm64"), &path).unwrap_err();
         assert!(error.message().contains("for `linux/amd64`"), "{error}");
         assert!(error.message().contains("`linux/arm64`"), "{error}");
+    }
+
+    #[test]
+    fn of_an_image_for_several_platforms_those_are_read_that_are_needed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::at(folder.path().join("a")).unwrap();
+        let path = folder.path().join("both.tar");
+        let amd = image(&store, &[b"layer"]);
+        let arm = image_for(&store, &[b"other"], "arm64");
+        let both = Image::of_platforms([amd.clone(), arm.clone()]).unwrap();
+        write(&store, &[both], &path).unwrap();
+        let other = Store::at(folder.path().join("b")).unwrap();
+        let found = |name: &str, platforms: &[&str]| {
+            let asked = [needed("web", name, platforms), service("db", "db")];
+            read(&other, &asked, &path)
+        };
+        let two = &["linux/amd64", "linux/arm64"];
+        let all = found("app:1", two).unwrap();
+        assert_eq!(all["web"].manifest, amd.manifest);
+        assert_eq!(all["web"].on("linux/arm64").manifest, arm.manifest);
+        let one = found("app:1", &["linux/arm64"]).unwrap();
+        assert_eq!(one["web"], arm);
+        let most = found("app:1", &["linux/s390x", "linux/arm64"]).unwrap();
+        assert_eq!(most["web"].manifest, arm.manifest, "the plan refuses it");
+        let error = found("app:1", &["linux/s390x"]).unwrap_err();
+        assert!(error.message().contains("`linux/s390x`"), "{error}");
+        let error = found("app:1", &[]).unwrap_err();
+        assert!(error.hints()[0].contains("`platform:`"), "{error:?}");
+        // A single service takes the only image, on every platform.
+        let alone = [needed("web", "other", two)];
+        let found = read(&other, &alone, &path).unwrap();
+        assert_eq!(found["web"].all().count(), 2);
+        assert_eq!(found["web"].reference, "other");
+        for (platform, image) in two.iter().zip([amd, arm]) {
+            let recalled = other.recall_named("app:1", Some(platform)).unwrap();
+            assert_eq!(recalled.manifest, image.manifest);
+        }
     }
 
     #[test]
@@ -263,7 +339,7 @@ mod tests {
         let image = image(&store, &[b"layer"]);
         std::fs::remove_file(store.path(&image.layers[0].digest)).unwrap();
         let path = folder.path().join("x.tar");
-        let error = write(&store, vec![image], &path).unwrap_err();
+        let error = write(&store, &[image], &path).unwrap_err();
         assert!(error.message().contains("not complete"), "{error}");
         assert!(!path.exists());
     }

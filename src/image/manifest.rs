@@ -152,6 +152,14 @@ pub(super) mod tests {
         normalise(store, "app:1", &config(layers), blobs).unwrap()
     }
 
+    /// The same for another architecture.
+    pub(crate) fn image_for(store: &Store, layers: &[&[u8]], architecture: &str) -> Image {
+        let blobs = layers.iter().map(|l| store.put(l).unwrap()).collect();
+        let config = String::from_utf8(config(layers)).unwrap();
+        let config = config.replace("amd64", architecture);
+        normalise(store, "app:1", config.as_bytes(), blobs).unwrap()
+    }
+
     #[test]
     fn the_manifest_is_the_same_every_time_and_known() {
         let blob = |text: &[u8]| Blob {

@@ -125,6 +125,15 @@ impl Host {
         }
     }
 
+    /// Whether the connection is gone that was used last. The next use makes another.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        match &self.route {
+            Route::Local { .. } => false,
+            Route::Ssh(remote) => remote.is_lost(),
+        }
+    }
+
     /// Logs in anew at the next use. A connection keeps the groups that its user had at login, also
     /// for later commands that share it; this makes new ones count.
     pub async fn renew(&self) {

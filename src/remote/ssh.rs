@@ -82,6 +82,12 @@ impl Remote {
         Ok(link)
     }
 
+    /// Whether the connection that was used last is gone, as far as that can be told at once.
+    pub fn is_lost(&self) -> bool {
+        let slot = self.link.try_lock();
+        slot.is_ok_and(|slot| slot.as_ref().is_some_and(|link| !link.is_alive()))
+    }
+
     /// Gives the connection up, so that the next use logs in anew.
     pub async fn renew(&self) {
         if let Some(link) = self.link.lock().await.take() {

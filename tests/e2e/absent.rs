@@ -1,7 +1,7 @@
-//! Engines that go away while images are on their way to them, and come back: the command waits for
-//! them, and no image is ever there in part (spec §12.6).
+//! Engines that go away while images are on their way to them, or get something else than what was
+//! sent: the command waits for them or tries again, and no image is ever there in part (spec §12.6).
 
-use crate::support::{CACHE, Layout, Node, ONE, OwnLab, Project, noise, random};
+use crate::support::{CACHE, Layout, Node, ONE, OwnLab, Project, Webpods, noise, random};
 
 const CARRIED: &str = "name: {{name}}
 services:
@@ -19,26 +19,49 @@ const ARRIVING: &str = "find CACHE/tmp -type f -size +10000k | grep -q .";
 const ARRIVED: &str =
     "find CACHE/blobs -newer /run/begun -size +10000k | grep -q . && pgrep -f '^perl.*images/load'";
 
-/// Ends the node's engine at that moment; it starts anew.
-fn restart(node: &Node, moment: &str, signal: &str) {
-    let moment = moment.replace("CACHE", CACHE);
-    node.witness(&format!(
-        "timeout 120 sh -c \"until {moment}; do sleep 0.02; done\" && \
-         touch /run/engine-again && kill -{signal} $(cat /run/docker.pid)"
-    ));
+/// Stands before perl in the node's path, and spoils the first archive for the engine when that is
+/// asked for.
+const SPOILER: &str = r#"#!/bin/sh
+case $2 in *images/load*)
+  if mv /run/spoil /run/spoilt 2>/dev/null; then
+    case $(cat /run/spoilt) in
+      cut) head -c 20000000 | /usr/bin/perl "$@" ;;
+      noise) {
+        head -c 20000000
+        head -c 4096 /dev/urandom
+        head -c 4096 >/dev/null
+        cat
+      } | /usr/bin/perl "$@" ;;
+    esac
+    exit $?
+  fi ;;
+esac
+exec /usr/bin/perl "$@"
+"#;
+
+/// Ends the engine, which starts anew.
+fn restart(signal: &str) -> String {
+    format!("touch /run/engine-again && kill -{signal} $(cat /run/docker.pid)")
 }
 
-/// Runs a command in the middle of which the engine goes away; what it said.
-#[track_caller]
-fn interrupted(project: &Project, node: &Node, args: &[&str], how: (&str, &str)) -> String {
+/// The program with a store of the project's own.
+fn client(project: &Project) -> Webpods {
     let cache = project.path("cache").to_str().unwrap().to_owned();
-    let client = project.webpods().env("XDG_CACHE_HOME", cache);
+    project.webpods().env("XDG_CACHE_HOME", cache)
+}
+
+/// Runs a command in the middle of which something happens on the node; what it said.
+#[track_caller]
+fn interrupted(project: &Project, node: &Node, args: &[&str], when: &str, what: &str) -> String {
     node.witness("touch /run/begun");
-    let running = client.spawn(args);
-    restart(node, how.0, how.1);
+    let running = client(project).spawn(args);
+    let when = when.replace("CACHE", CACHE);
+    node.witness(&format!(
+        "timeout 120 sh -c \"until {when}; do sleep 0.02; done\" && {what}"
+    ));
     let ended = running.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert!(ended.status.success(), "{how:?}: {said}");
+    assert!(ended.status.success(), "{when} {what}: {said}");
     said
 }
 
@@ -73,22 +96,38 @@ fn journey(name: &str, store: &str) {
     let project = Project::compose_on(lab.0, name, CARRIED);
     let push = ["push", "--from", "image"];
     let moments = [(ARRIVING, "KILL"), (ARRIVED, "TERM"), (ARRIVED, "KILL")];
-    for (number, how) in moments.into_iter().enumerate() {
+    for (number, (when, signal)) in moments.into_iter().enumerate() {
         carried(&project);
-        interrupted(&project, node, &push, how);
+        interrupted(&project, node, &push, when, &restart(signal));
         assert_eq!(whole_images(node), number + 1);
     }
     // Nothing travels: the engine has forgotten what the cache still has.
     let forget = "docker rmi $(docker images -q 'webpods/*')";
     for signal in ["TERM", "KILL"] {
         node.witness(forget);
-        let said = interrupted(&project, node, &push, (LOADING, signal));
+        let said = interrupted(&project, node, &push, LOADING, &restart(signal));
         // An engine that is asked to end may be done before it does.
         assert!(
             signal == "TERM" || said.contains("was interrupted"),
             "{said}"
         );
         assert_eq!(whole_images(node), 1);
+    }
+
+    // The engine refuses what it reads along, or its reader dies: the cache has it all the same.
+    carried(&project);
+    let kill = "pkill -KILL -f '^perl.*images/load'";
+    interrupted(&project, node, &push, ARRIVING, kill);
+    assert_eq!(whole_images(node), 2);
+    node.witness(&format!(
+        "cat >/usr/local/bin/perl <<'END'\n{SPOILER}END\nchmod 755 /usr/local/bin/perl"
+    ));
+    for (number, how) in ["cut", "noise"].into_iter().enumerate() {
+        carried(&project);
+        node.witness(&format!("rm -f /run/spoilt && echo {how} >/run/spoil"));
+        let run = client(&project).run(push).expect(0);
+        assert_eq!(node.witness("cat /run/spoilt"), how, "{run}");
+        assert_eq!(whole_images(node), number + 3, "{run}");
     }
 }
 
@@ -108,7 +147,22 @@ fn a_rollout_waits_for_the_engine_too() {
     let node = &lab.0.nodes[0];
     let project = Project::compose_on(lab.0, "restartu", ONE);
     project.add_layer(random(SIZE));
-    interrupted(&project, node, &["up", "-d"], (ARRIVED, "KILL"));
+    interrupted(&project, node, &["up", "-d"], ARRIVED, &restart("KILL"));
     project.answers();
+    assert_eq!(whole_images(node), 1);
+}
+
+#[test]
+fn a_connection_that_is_lost_while_the_engine_loads_is_made_again() {
+    let lab = OwnLab::start("lost", 1, &[]);
+    let node = &lab.0.nodes[0];
+    let project = Project::compose_on(lab.0, "lost", CARRIED);
+    carried(&project);
+    let push = ["push", "--from", "image"];
+    client(&project).ok(push);
+    node.witness("docker rmi $(docker images -q 'webpods/*')");
+    let end = "pkill -KILL -f '^sshd(-session)?: root@notty'";
+    let said = interrupted(&project, node, &push, LOADING, end);
+    assert!(said.contains("was interrupted"), "{said}");
     assert_eq!(whole_images(node), 1);
 }

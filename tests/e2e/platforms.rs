@@ -141,6 +141,27 @@ fn each_host_gets_the_image_that_is_made_for_it() {
     webpods.ok(["up", "-d"]);
     assert_eq!(runs(&project, second).1, "arm64");
 
+    // `platform:` and `build.platforms` count for files of images as well: whoever made them, and
+    // each host takes its own of one with several.
+    let arm = "platform: linux/arm64\n    build: {context: app}";
+    project.compose_file(&WEB.replace("build: {context: app}", arm));
+    let listed = webpods.json(["pull", "--to", "arm.tar"]);
+    assert_eq!(listed[0]["platform"], "linux/arm64", "{listed}");
+    let both = "build: {context: app, platforms: [linux/amd64, linux/arm64]}";
+    project.compose_file(&WEB.replace("build: {context: app}", both));
+    webpods.ok(["pull", "--to", "both.tar"]);
+    project.compose_file(WEB);
+    let fresh = webpods
+        .clone()
+        .env("XDG_CACHE_HOME", text(&project.path("fresh")));
+    let refused = fresh.run(["push", "--from", "arm.tar"]).expect(1);
+    let why = "is for `linux/arm64`, but `node-1` is `linux/amd64`";
+    assert!(refused.stderr.contains(why), "{refused}");
+    fresh.ok(["push", "--from", "both.tar"]);
+    fresh.ok(["up", "-d", "--no-build"]);
+    let carried = [runs(&project, first), runs(&project, second)];
+    assert_eq!((&*carried[0].1, &*carried[1].1), ("amd64", "arm64"));
+
     // Through a registry too: one name there for each platform, and each host pulls its own.
     let registry = Registry::start_for(lab.0);
     let auths = json!({"auths": {registry.name(): {"auth": AUTH}}});
@@ -167,11 +188,20 @@ fn each_host_gets_the_image_that_is_made_for_it() {
     stranger.ok(["rollback"]);
     assert_eq!([runs(&project, first), runs(&project, second)], before);
 
-    // What is made for one of them only is refused, and nobody pulls it.
-    webpods.ok(["--hosts", "node-1", "pull", "--to", "one.tar"]);
+    // What is made for one of them only is refused, and nobody gets it, not even the registry.
+    project.write("app/VERSION", "six\n");
+    webpods.ok(["pull", "--to", "one.tar"]);
+    let stored = registry.manifests();
     let refused = stranger.run(["push", "--from", "one.tar"]).expect(1);
     let why = "is for `linux/amd64`, but `node-2` is `linux/arm64`";
     assert!(refused.stderr.contains(why), "{refused}");
+    assert_eq!(registry.manifests(), stored, "{refused}");
+    // Nor does anybody when the file says that it shall be so.
+    let only = "platform: linux/amd64\n    build: {context: app}";
+    project.compose_file(&WEB.replace("build: {context: app}", only));
+    let refused = stranger.run(["push", "--from", "one.tar"]).expect(1);
+    assert!(refused.stderr.contains("remove `platform`"), "{refused}");
+    assert_eq!(registry.manifests(), stored, "{refused}");
     assert_eq!([runs(&project, first), runs(&project, second)], before);
 }
 

@@ -164,9 +164,10 @@ impl Asked<'_> {
             .filter(|image| self.right_platform(image))
     }
 
-    /// What the name stood for here last.
+    /// What the name stood for here last, for this machine's platform where none is asked for.
     fn last(&self) -> Option<Image> {
-        let platform = self.service.platform.as_deref();
+        let own = self.local.map(|engine| engine.identity().platform.as_str());
+        let platform = self.service.platform.as_deref().or(own);
         self.store.recall_named(&self.reference, platform)
     }
 

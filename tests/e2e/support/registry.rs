@@ -144,6 +144,21 @@ impl Registry {
         }
     }
 
+    /// The digests of all that was pushed, in all repositories.
+    pub fn manifests(&self) -> Vec<String> {
+        let data = self.folder.path().join("data");
+        let find = Command::new("find")
+            .arg(data)
+            .args(["-path", "*/_manifests/revisions/*", "-name", "link"])
+            .output()
+            .unwrap();
+        let listed = String::from_utf8(find.stdout).unwrap();
+        let mut manifests: Vec<String> = listed.lines().map(str::to_owned).collect();
+        assert!(!manifests.is_empty(), "nothing was pushed");
+        manifests.sort();
+        manifests
+    }
+
     /// Forgets every image, as after a disk was lost.
     pub fn forget(&self) {
         let data = self
