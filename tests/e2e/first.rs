@@ -34,6 +34,8 @@ fn a_first_push_is_loaded_while_it_is_sent_and_goes_on_where_it_was_cut() {
     let nodes = &lab.0.nodes;
     let project = Project::compose_on(lab.0, "first", TWO);
     project.add_layer(random(300_000_000));
+    let hooks = "webpods.on('plan', function() print('reviewed') end)";
+    project.write(".webpods/hooks.lua", hooks);
     let cache = project.path("another machine");
     let cache = cache.to_str().unwrap();
 
@@ -68,6 +70,8 @@ fn a_first_push_is_loaded_while_it_is_sent_and_goes_on_where_it_was_cut() {
         client.run(["push"]).expect(0)
     };
     let pushed = push();
+    let reviewed = pushed.stderr.matches("reviewed").count();
+    assert_eq!(reviewed, 1, "looking ahead is not told: {pushed}");
     for node in nodes {
         assert_ne!(loaded(node), "", "{pushed}");
         assert_eq!(left(node), "");
