@@ -2,29 +2,9 @@
 
 use serde_json::Value;
 
-use crate::model::{Project, Service};
+use crate::model::{Project, Service, is_secret_name};
 
 const HIDDEN: &str = "***";
-
-/// Words in a variable's name that make its value a secret.
-const SECRET_WORDS: [&str; 9] = [
-    "PASSWORD",
-    "PASSWD",
-    "PASSPHRASE",
-    "SECRET",
-    "TOKEN",
-    "CREDENTIAL",
-    "API_KEY",
-    "APIKEY",
-    "PRIVATE_KEY",
-];
-
-/// Whether a variable of this name holds a secret.
-#[must_use]
-pub fn is_secret_name(name: &str) -> bool {
-    let upper = name.to_uppercase();
-    SECRET_WORDS.iter().any(|word| upper.contains(word)) || upper.ends_with("_KEY")
-}
 
 /// Every value of the project that must not be printed: secrets' contents, variables and build
 /// arguments whose name says so.

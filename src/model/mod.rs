@@ -16,6 +16,7 @@ mod observed;
 mod project;
 mod reference;
 mod release;
+mod secret;
 mod share;
 mod template;
 
@@ -41,5 +42,6 @@ pub use release::{
     PortTable, ProjectState, ProxyFile, Release, ReleaseService, ReleaseStatus, Replica, Route,
     Upstream,
 };
+pub use secret::is_secret_name;
 pub use share::{Lender, Share, Shared, VolumesFrom};
 pub use template::Template;

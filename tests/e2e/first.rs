@@ -91,8 +91,9 @@ fn a_first_push_is_loaded_while_it_is_sent_and_goes_on_where_it_was_cut() {
 }
 
 #[test]
-fn over_a_thin_link_each_byte_of_a_first_push_travels_once() {
-    const SIZE: u64 = 30_000_000;
+fn over_a_thin_link_each_byte_of_a_first_push_travels_once_and_none_to_a_full_disk() {
+    const SIZE: u64 = 50_000_000;
+    const FULL: &str = "/mnt/full";
     let lab = OwnLab::start("thin", 1, &[]);
     let node = &lab.0.nodes[0];
     let project = Project::compose_on(lab.0, "thin", ONE);
@@ -100,15 +101,47 @@ fn over_a_thin_link_each_byte_of_a_first_push_travels_once() {
     project.webpods().ok(["build"]);
     let cache = project.path("another machine");
     let link = ThinLink::to(node, 40);
-    let cache = cache.to_str().unwrap();
-    let client = project.webpods().env("XDG_CACHE_HOME", cache);
-    let pushed = client.run(["push"]).expect(0);
+    let push = || {
+        let cache = cache.to_str().unwrap();
+        project.webpods().env("XDG_CACHE_HOME", cache)
+    };
+
+    node.witness(&format!(
+        "mkdir {FULL} && mount -t tmpfs -o size=200m tmpfs {FULL}"
+    ));
+    project.use_lab(&format!("artifacts: {{ remote_cache_dir: {FULL} }}\n"));
+    let mut client = push().spawn(["push"]);
+    let parts = format!("find {FULL}/tmp -maxdepth 1 -type f -size +8000k 2>/dev/null || true");
+    eventually("a part of the layer", 120, || {
+        let part = node.witness(&parts);
+        (!part.is_empty()).then_some(()).ok_or(part)
+    });
+    // Fills what is left, which `head` is told.
+    node.witness(&format!("head -c 300m /dev/zero >{FULL}/others || true"));
+    assert!(!client.wait().unwrap().success());
+    let before = link.received();
+    assert!(before < SIZE / 2, "{before} bytes went to a full disk");
+    assert_eq!(loaded(node), "");
+    let refused = push().run(["push"]);
+    assert!(refused.stderr.contains("too little space"), "{refused}");
+
+    node.witness(&format!("rm {FULL}/others"));
+    let pushed = push().run(["push"]).expect(0);
     let received = link.received();
-    // What the protocols below need is a twentieth.
-    assert!(received < SIZE / 10 * 11, "{received} bytes: {pushed}");
+    // What was on its way to the full disk is lost; the protocols below need a twentieth.
+    assert!(
+        received < before + SIZE,
+        "{received} bytes, {before} before: {pushed}"
+    );
     assert!(received > SIZE, "{received} bytes: {pushed}");
     assert_ne!(loaded(node), "", "{pushed}");
-    assert_eq!(left(node), "");
-    let indexes = format!("find {CACHE}/indexes -type f -size +1k");
+    let indexes = format!("find {FULL}/indexes -type f -size +1k");
     assert_ne!(node.witness(&indexes), "", "the index came too");
+    let left = format!("find {FULL}/tmp -mindepth 1 ! -name '*.lock'");
+    assert_eq!(node.witness(&left), "");
+
+    node.witness("mv /usr/bin/perl /usr/bin/no-perl");
+    project.add_layer(random(1_000_000));
+    let whole = push().run(["push"]).expect(0);
+    assert!(whole.stderr.contains("neither perl nor python3"), "{whole}");
 }

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::model::{Build, BuildSecret, SecretSource, ServiceName};
+use crate::model::{Build, BuildSecret, SecretSource, ServiceName, is_secret_name};
 
 /// Shorter texts would blot out half of the output and are no secrets.
 const SHORTEST: usize = 4;
@@ -141,21 +141,7 @@ pub(super) fn is_secret(name: &str) -> bool {
     if name.starts_with("DOCKER_") || name.starts_with("BUILDX_") || name.starts_with("BUILDKIT_") {
         return false;
     }
-    let name = name.to_ascii_lowercase();
-    [
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "passphrase",
-        "credential",
-        "apikey",
-        "api_key",
-        "private_key",
-        "access_key",
-    ]
-    .iter()
-    .any(|word| name.contains(word))
+    is_secret_name(name)
 }
 
 #[cfg(test)]

@@ -136,6 +136,13 @@ loading=
 also() {
   if [ -n "$loading" ]; then tee -- "$engine"; else cat; fi
 }
+# A full disk ends the transfer at once, where tee can be told to; an engine that stops reading does
+# not.
+if tee --output-error=exit-nopipe </dev/null >/dev/null 2>&1; then
+  both() { tee -a --output-error=exit-nopipe -- "$@"; }
+else
+  both() { tee -a -- "$@"; }
+fi
 unpack | {
   while IFS=' ' read -r hex offset size how bases; do
     case $hex in
@@ -195,7 +202,7 @@ unpack | {
         # The names of blobs are words.
         { rebuild make "$blobs" "$file" "$offset" "$size" $bases || echo $? >"$failed"; } | also
       else
-        take $((size - offset)) | tee -a -- "$file" "$engine"
+        take $((size - offset)) | both "$file" "$engine"
       fi
     } | digest) || exit 1
     if [ -s "$failed" ] && [ "$(cat -- "$failed")" = 9 ]; then

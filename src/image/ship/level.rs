@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 /// Not packed at all, in frames of zstd.
 pub(super) const STORED: i32 = i32::MIN;
-/// zstd's levels, from "the link is faster than this machine" to "bytes are precious".
+/// zstd's levels, from "the link is faster than this machine" to "bytes are precious". Those below 1
+/// are hardly quicker and leave alone what does not repeat.
 const ZSTD: Levels = Levels {
-    all: &[STORED, -5, -1, 1, 3, 6, 9],
-    thin: 3,
+    all: &[STORED, 1, 3, 6, 9],
+    thin: 1,
 };
 /// gzip's levels; 0 does not compress.
 const GZIP: Levels = Levels {
@@ -22,18 +23,21 @@ const THIN: u64 = 12_500_000;
 const FAST: u64 = 125_000_000;
 /// So many bytes tell whether a link may be fast, before [`JUDGED`] is over.
 const EARLY: u64 = 16 << 20;
-/// One that took these so fast gets the next ones as they are. Buffers on the way took a part.
+/// As often as this they are asked at the beginning: hosts take a moment to get going.
+const GLANCES: u32 = 4;
+/// A link that took them so fast gets the next ones as they are. Buffers on the way took a part.
 const PROMISING: u64 = 40_000_000;
 /// Where in its list a stream starts, and where one starts that is so short that packing it hard
-/// takes no time. Below 1, zstd leaves alone what does not repeat.
-const ZSTD_START: (usize, usize) = (3, 5);
+/// takes no time.
+const ZSTD_START: (usize, usize) = (1, 3);
 /// The same.
 const GZIP_START: (usize, usize) = (0, 2);
 /// The longest short stream, in bytes before packing.
 pub(super) const SHORT: u64 = 32 << 20;
 /// Time over which a level is judged.
 const JUDGED: Duration = Duration::from_secs(1);
-/// A higher level stays when this many hundredths of what passed before pass with it.
+/// A higher level stays when this many hundredths of what passed before pass with it; a lower one
+/// when as much does.
 const WORTH: u64 = 110;
 /// For how many judgements a level that was not worth it is left alone.
 const PATIENCE: u32 = 20;
@@ -69,17 +73,18 @@ struct Levels {
 /// On a thin link it is the one that leaves least, of those that are not slower than the link: which
 /// one that is depends on the bytes, so some of them are packed with each. On other links a packer
 /// that waits may wait for the link, and then fewer bytes help; or for a busy host, and then they do
-/// not. So a higher level is tried, and kept when more passes with it.
+/// not. So a higher level is tried, and kept when more passes with it. A link that waits for the
+/// packer gets a lower level, unless less passes with that: the link may be what is slower then.
 pub(super) struct Level {
     levels: &'static Levels,
     index: usize,
     spent: Spent,
-    /// Bytes a second before the level was raised, while the raise is on trial.
-    before: Option<u64>,
-    /// Judgements until a higher level may be tried.
-    patience: u32,
-    /// Bytes a second that a fast link takes: [`PROMISING`] at first.
-    fast: u64,
+    /// While a level is on trial, the one before it and the bytes a second that passed.
+    before: Option<(usize, u64)>,
+    /// Judgements until a lower level may be tried, and a higher one.
+    patience: [u32; 2],
+    /// How often it is still asked, before the first judgement, whether the link may be fast.
+    glances: u32,
     /// On a thin link, bytes that levels are tried with.
     sample: Option<Sample>,
 }
@@ -140,8 +145,8 @@ impl Level {
             index,
             spent: Spent::default(),
             before: None,
-            patience: 0,
-            fast: PROMISING,
+            patience: [0; 2],
+            glances: GLANCES,
             sample: None,
         }
     }
@@ -203,19 +208,26 @@ impl Level {
             waiting,
         } = self.spent;
         let time = packing + waiting;
-        if time < JUDGED && (self.fast == FAST || bytes < EARLY) {
+        let glance = self.glances > 0 && bytes >= EARLY;
+        if time < JUDGED && !glance {
             return None;
         }
-        let fast = std::mem::replace(&mut self.fast, FAST);
         self.spent = Spent::default();
-        self.patience = self.patience.saturating_sub(1);
         let milliseconds = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = bytes * 1000 / milliseconds;
         let wire = on_the_wire * 1000 / milliseconds;
-        let (thin, fast) = (wire < THIN, wire >= fast);
-        let tried = self.before.take();
         let old = self.index;
-        let keeps_up = thin && waiting > packing;
+        if time < JUDGED {
+            self.glances -= 1;
+            if wire >= PROMISING {
+                (self.index, self.glances) = (0, 0);
+            }
+            return (self.index != old).then_some(self.get());
+        }
+        self.glances = 0;
+        self.patience = self.patience.map(|left| left.saturating_sub(1));
+        let tried = self.before.take();
+        let keeps_up = wire < THIN && waiting > packing;
         if !keeps_up {
             self.sample = None;
         }
@@ -227,21 +239,31 @@ impl Level {
                 wire,
             };
             self.sample.get_or_insert_with(new).wire = wire;
-        } else if fast {
+        } else if wire >= FAST {
             self.index = 0;
-        } else if tried.is_some_and(|before| rate < before / 100 * WORTH) {
-            self.index = self.index.saturating_sub(1);
-            self.patience = PATIENCE;
-        } else if packing > waiting {
-            self.index = self.index.saturating_sub(1);
+        } else if let Some(better) = tried.filter(|tried| !self.worth(*tried, rate)) {
+            self.patience[usize::from(better.0 < self.index)] = PATIENCE;
+            self.index = better.0;
+        } else if packing > waiting && self.patience[0] == 0 && self.index > 0 {
+            self.before = Some((self.index, rate));
+            self.index -= 1;
         } else if waiting > packing * 3
-            && self.patience == 0
+            && self.patience[1] == 0
             && self.index + 1 < self.levels.all.len()
         {
+            self.before = Some((self.index, rate));
             self.index += 1;
-            self.before = Some(rate);
         }
         (self.index != old).then_some(self.get())
+    }
+
+    /// Whether the level on trial, with which so much passes, is better than the one before it.
+    fn worth(&self, (index, before): (usize, u64), rate: u64) -> bool {
+        if self.index > index {
+            rate >= before / 100 * WORTH
+        } else {
+            rate >= before
+        }
     }
 }
 
@@ -357,15 +379,14 @@ pub(super) mod tests {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
         assert_eq!(level.judge(spent(6, 200, 1000)), None);
         assert!(level.sample.is_some());
-        assert_eq!(level.judge(spent(6, 1000, 100)), Some(-1));
+        assert_eq!(level.judge(spent(6, 1000, 100)), Some(STORED));
         assert!(level.sample.is_none());
     }
 
     #[test]
     fn a_slow_machine_lowers_the_level() {
-        let mut level = Level::new(&ZSTD, ZSTD_START.0);
-        assert_eq!(level.judge(spent(50, 1000, 900)), Some(-1));
-        assert_eq!(level.judge(spent(100, 1000, 0)), Some(-5));
+        let mut level = Level::new(&ZSTD, 2);
+        assert_eq!(level.judge(spent(50, 1000, 900)), Some(1));
         assert_eq!(level.judge(spent(100, 1000, 0)), Some(STORED));
         assert_eq!(
             level.judge(spent(100, 1000, 0)),
@@ -376,18 +397,47 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_lower_level_with_which_less_passes_goes_again() {
+        let mut level = Level::new(&ZSTD, 1);
+        assert_eq!(level.judge(spent(100, 1000, 10)), Some(STORED));
+        assert_eq!(
+            level.judge(spent(60, 10, 1000)),
+            Some(1),
+            "the link is slower"
+        );
+        for _ in 1..PATIENCE {
+            assert_eq!(level.judge(spent(100, 1000, 10)), None);
+        }
+        assert_eq!(
+            level.judge(spent(100, 1000, 10)),
+            Some(STORED),
+            "tried again"
+        );
+    }
+
+    #[test]
     fn a_fast_link_gets_bytes_as_they_are_and_soon() {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
         assert_eq!(level.judge(spent(10, 10, 10)), None, "too early");
         assert_eq!(level.judge(spent(10, 10, 10)), Some(STORED));
         assert_eq!(level.judge(spent(200, 10, 1000)), None);
-        assert_eq!(level.judge(spent(50, 10, 1000)), Some(-5), "not so fast");
+        assert_eq!(level.judge(spent(50, 10, 1000)), Some(1), "not so fast");
+        // A host that has to get going first.
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        assert_eq!(level.judge(spent(20, 10, 700)), None);
+        assert_eq!(level.judge(spent(20, 10, 300)), Some(STORED));
+        // It is asked a few times, and then judged.
+        let mut level = Level::new(&ZSTD, ZSTD_START.0);
+        for _ in 0..GLANCES {
+            assert_eq!(level.judge(spent(20, 10, 700)), None);
+        }
+        assert_eq!(level.judge(spent(20, 10, 300)), None);
     }
 
     #[test]
     fn the_highest_level_stays() {
         let mut level = Level::new(&ZSTD, ZSTD_START.0);
-        let mut bytes = 15;
+        let mut bytes = 20;
         for wanted in [3, 6, 9] {
             assert_eq!(level.judge(spent(bytes, 0, 1000)), Some(wanted));
             bytes = bytes * 3 / 2;

@@ -145,9 +145,15 @@ impl Transfer<'_> {
         stdin: &mut Writer,
         asked: &mut u64,
     ) -> Result<bool> {
-        if wanted.indexes.is_none_or(|count| count == 0)
-            || !wanted.parts.iter().any(delta::may_help)
-        {
+        let may_help = wanted.parts.iter().any(delta::may_help);
+        if may_help && wanted.indexes.is_none() {
+            self.events.notice(format!(
+                "host `{}` has neither perl nor python3, so blobs are sent whole, also those of \
+                 which it has most",
+                self.host.name()
+            ));
+        }
+        if !may_help || wanted.indexes.unwrap_or_default() == 0 {
             return Ok(true);
         }
         delta::plan(
