@@ -7,7 +7,7 @@ use futures_util::{StreamExt, stream};
 use super::{Engine, Sent};
 use crate::error::{Error, Result};
 use crate::image::{Shipped, Shipping};
-use crate::model::{HostName, Image};
+use crate::model::{Digest, HostName, Image};
 use crate::plan::{BlobShipment, Plan, PlannedHost};
 
 impl Engine {
@@ -22,6 +22,8 @@ impl Engine {
         plan: &Plan,
         shipped: BTreeMap<HostName, Shipped>,
     ) -> Result<Vec<Sent>> {
+        let shipped = shipped.into_iter();
+        let (shipped, begun) = shipped.partition(|(_, shipped)| shipped.told);
         let mut sending = Sending {
             shipping: Shipping {
                 context: &self.settings.context,
@@ -30,6 +32,7 @@ impl Engine {
                 events: &self.settings.events,
             },
             shipped,
+            begun,
             failed: BTreeSet::new(),
             failure: None,
         };
@@ -45,7 +48,10 @@ impl Engine {
             Some(error) => Err(error),
             None => Ok(loads
                 .into_iter()
-                .map(|load| load.sent(sending.shipped.remove(&load.host).unwrap_or_default()))
+                .map(|load| {
+                    let shipped = sending.shipped.remove(&load.host);
+                    load.sent(shipped.unwrap_or_default())
+                })
                 .collect()),
         }
     }
@@ -55,6 +61,8 @@ impl Engine {
 struct Sending<'a> {
     shipping: Shipping<'a>,
     shipped: BTreeMap<HostName, Shipped>,
+    /// What went there in attempts that ended early.
+    begun: BTreeMap<HostName, Shipped>,
     failed: BTreeSet<HostName>,
     /// The first one.
     failure: Option<Error>,
@@ -64,12 +72,13 @@ impl Sending<'_> {
     /// Ships the blobs that are wanted now.
     async fn ship(&mut self, loads: &[Load], wanted: impl Fn(&BlobShipment) -> bool) {
         let shipping = self.shipping;
+        let mut begun = std::mem::take(&mut self.begun);
         let hosts = loads.iter().filter_map(|load| {
             let node = shipping.nodes.get(&load.host)?;
-            let blobs = load.blobs.iter().filter(|blob| wanted(blob));
-            let blobs: Vec<BlobShipment> = blobs.cloned().collect();
+            let (blobs, images) = load.part(&wanted);
+            let begun = begun.remove(&load.host).unwrap_or_default();
             Some(async move {
-                let shipped = shipping.ship(node, &blobs, &load.images).await;
+                let shipped = shipping.ship(node, &blobs, &images, begun).await;
                 (&load.host, shipped)
             })
         });
@@ -121,8 +130,6 @@ struct Load {
     host: HostName,
     blobs: Vec<BlobShipment>,
     images: Vec<Image>,
-    /// Bytes of the images.
-    total: u64,
 }
 
 impl Load {
@@ -138,16 +145,30 @@ impl Load {
         Self {
             host: host.name.clone(),
             blobs,
-            total: images.iter().map(Image::size).sum(),
             images,
         }
     }
 
-    fn sent(&self, shipped: Shipped) -> Sent {
+    /// The blobs that are wanted now, and the images that are complete with them.
+    fn part(&self, wanted: impl Fn(&BlobShipment) -> bool) -> (Vec<BlobShipment>, Vec<Image>) {
+        let (now, later): (Vec<_>, Vec<_>) = self.blobs.iter().partition(|blob| wanted(blob));
+        let later: BTreeSet<&Digest> = later.into_iter().map(|blob| &blob.digest).collect();
+        let whole = |image: &&Image| !image.blobs().any(|blob| later.contains(&blob.digest));
+        let images = self.images.iter().filter(whole);
+        (
+            now.into_iter().cloned().collect(),
+            images.cloned().collect(),
+        )
+    }
+
+    fn sent(self, shipped: Shipped) -> Sent {
+        let mut blobs = shipped.blobs;
+        let all = self.images.iter().flat_map(Image::blobs);
+        blobs.extend(all.map(|blob| (blob.digest.clone(), blob.size)));
         Sent {
-            host: self.host.clone(),
+            host: self.host,
             sent: shipped.sent,
-            total: self.total.max(shipped.blobs),
+            total: blobs.values().sum(),
             passed: shipped.passed,
             from: shipped.from,
         }
@@ -164,7 +185,65 @@ fn serve_directly(blobs: &mut [BlobShipment], failed: &BTreeSet<HostName>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Digest;
+    use crate::model::Blob;
+
+    fn image(layers: &[(&str, u64)]) -> Image {
+        let blob = |(name, size): &(&str, u64)| Blob {
+            digest: Digest::of(name.as_bytes()),
+            size: *size,
+        };
+        let names: Vec<&str> = layers.iter().map(|(name, _)| *name).collect();
+        Image {
+            reference: "app".to_owned(),
+            manifest: blob(&(&format!("m {names:?}"), 1)),
+            config: blob(&(&format!("c {names:?}"), 1)),
+            layers: layers.iter().map(blob).collect(),
+            platform: "linux/amd64".to_owned(),
+            source: None,
+            pull: None,
+            variants: Vec::new(),
+        }
+    }
+
+    /// A host that lacks everything; of the base, it gets what `from` passes on.
+    fn load(images: Vec<Image>, from: Option<&str>) -> Load {
+        let blobs: BTreeSet<Blob> = images.iter().flat_map(Image::blobs).cloned().collect();
+        let base = Digest::of(b"base");
+        let blobs = blobs.into_iter().map(|blob| BlobShipment {
+            from: from
+                .filter(|_| blob.digest == base)
+                .map(|name| name.parse().unwrap()),
+            digest: blob.digest,
+            size: blob.size,
+        });
+        Load {
+            host: "h1".parse().unwrap(),
+            blobs: blobs.collect(),
+            images,
+        }
+    }
+
+    #[test]
+    fn what_images_share_counts_once() {
+        let images = vec![
+            image(&[("base", 8_000_000), ("a", 2_000_000)]),
+            image(&[("base", 8_000_000), ("b", 3_000_000)]),
+        ];
+        let sent = load(images, None).sent(Shipped::default());
+        assert_eq!(sent.total, 13_000_004);
+    }
+
+    #[test]
+    fn what_comes_from_another_host_is_not_taken_for_there() {
+        let images = vec![image(&[("base", 8), ("a", 2)]), image(&[("b", 3)])];
+        let load = load(images.clone(), Some("h0"));
+        let (blobs, whole) = load.part(|blob| blob.from.is_none());
+        assert_eq!(blobs.iter().map(|blob| blob.size).sum::<u64>(), 9);
+        assert_eq!(whole, images[1..]);
+        let (blobs, whole) = load.part(|_| true);
+        assert_eq!(blobs.iter().map(|blob| blob.size).sum::<u64>(), 17);
+        assert_eq!(whole, images);
+    }
 
     #[test]
     fn whose_source_failed_is_served_from_here() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Shipping, have, load};
+use super::{Shipped, Shipping, have, load};
 use crate::docker::Node;
 use crate::error::{Error, Kind, Result};
 use crate::model::Image;
@@ -81,7 +81,7 @@ impl Shipping<'_> {
                 from: None,
             })
             .collect();
-        self.ship(node, &blobs, &[]).await?;
+        self.ship(node, &blobs, &[], Shipped::default()).await?;
         load(node, cache_dir, image).await
     }
 }

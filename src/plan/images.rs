@@ -124,11 +124,19 @@ fn shipping(plans: &[ImagePlan], wanted: impl Fn(&BlobShipment) -> bool) -> Step
     for plan in plans {
         for shipment in &plan.shipments {
             let (blobs, images) = per_host.entry(&shipment.host).or_default();
-            blobs.extend(shipment.blobs.iter().filter(|blob| wanted(blob)).cloned());
+            blobs.extend(shipment.blobs.iter().cloned());
             if plan.image.pull.is_none() {
                 images.push(plan.image.clone());
             }
         }
+    }
+    for (blobs, images) in per_host.values_mut() {
+        let (now, rest): (Vec<_>, Vec<_>) = blobs.drain(..).partition(|blob| wanted(blob));
+        // What hosts pass on comes last, and an image with it.
+        let later = rest.into_iter().filter(|blob| blob.from.is_some());
+        let later: BTreeSet<Digest> = later.map(|blob| blob.digest).collect();
+        images.retain(|image| !image.blobs().any(|blob| later.contains(&blob.digest)));
+        *blobs = now;
     }
     per_host
         .into_iter()

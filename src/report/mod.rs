@@ -11,8 +11,10 @@ mod paint;
 mod plan;
 mod progress;
 mod redact;
+mod sums;
 mod table;
 mod terminal;
+mod upload;
 
 use std::io::{self, BufRead, ErrorKind, IsTerminal, Write};
 use std::sync::Arc;

@@ -1,12 +1,16 @@
 //! Events as they come: live lines on a terminal, plain lines in a log, JSON lines for programs.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::time::Duration;
+use std::fmt::Write;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::style::ProgressTracker;
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
-use super::{Format, Report, bytes, clean, seconds};
+use super::sums::{amount_passed, amount_sent};
+use super::upload::Upload;
+use super::{Format, Report, clean, seconds, terminal};
 use crate::event::Event;
 use crate::model::HostName;
 
@@ -16,15 +20,14 @@ const TICK: Duration = Duration::from_millis(120);
 /// Bytes from which on a log says how far an upload is.
 const WORTH_TELLING: u64 = 20_000_000;
 
-/// One host's upload: how much, what, how fast, and how long it will take.
-const UPLOAD: &str = "  {bar:16} {wide_msg} {decimal_bytes_per_sec:>11} {eta:>4} left";
-
 /// What is being drawn.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// None: nothing is drawn live.
     live: Option<MultiProgress>,
     state: Mutex<State>,
+    /// The moment that times count from.
+    origin: Instant,
 }
 
 #[derive(Debug, Default)]
@@ -36,9 +39,35 @@ struct State {
 /// One host's upload.
 #[derive(Debug)]
 struct Ship {
+    upload: Arc<Mutex<Upload>>,
     bar: Option<ProgressBar>,
     /// The last quarter that was told as a plain line.
     quarter: u64,
+}
+
+/// An upload that is drawn as it is at that moment.
+#[derive(Clone)]
+struct Drawn {
+    upload: Arc<Mutex<Upload>>,
+    origin: Instant,
+}
+
+impl ProgressTracker for Drawn {
+    fn clone_box(&self) -> Box<dyn ProgressTracker> {
+        Box::new(self.clone())
+    }
+
+    fn tick(&mut self, _: &ProgressState, _: Instant) {}
+
+    fn reset(&mut self, _: &ProgressState, _: Instant) {}
+
+    fn write(&self, _: &ProgressState, out: &mut dyn Write) {
+        if let Ok(upload) = self.upload.lock() {
+            let line = upload.line(self.origin.elapsed(), terminal::columns());
+            // A line that cannot be drawn is drawn the next time.
+            let _ = out.write_str(&line);
+        }
+    }
 }
 
 impl Progress {
@@ -46,6 +75,7 @@ impl Progress {
         Self {
             live: live.then(MultiProgress::new),
             state: Mutex::default(),
+            origin: Instant::now(),
         }
     }
 
@@ -57,21 +87,76 @@ impl Progress {
         }
     }
 
-    fn bar(&self, template: &str) -> Option<ProgressBar> {
-        let bar = self.live.as_ref()?.add(ProgressBar::no_length());
+    /// Something that is drawn from now on. It is complete before it is drawn for the first time.
+    fn bar(
+        &self,
+        template: &str,
+        of: impl FnOnce(ProgressStyle) -> ProgressStyle,
+    ) -> Option<Bar<'_>> {
+        let live = self.live.as_ref()?;
         // A template of ours that does not parse would only cost its decoration.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style);
+        let style = ProgressStyle::with_template(template);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_spinner());
+        Some(Bar {
+            bar: ProgressBar::no_length().with_style(of(style)),
+            live,
+        })
+    }
+
+    /// Takes note of how far an upload is. Returns what a log is told of it now.
+    fn ships(&self, host: HostName, what: String, done: u64, total: u64) -> Option<String> {
+        let now = self.origin.elapsed();
+        let mut state = self.state.lock().ok()?;
+        let ship = state.ships.entry(host).or_insert_with_key(|host| Ship {
+            upload: Arc::new(Mutex::new(Upload::new(host.clone()))),
+            bar: None,
+            quarter: 0,
+        });
+        let (quarter, plain) = {
+            let mut upload = ship.upload.lock().ok()?;
+            upload.at(now, what, done, total);
+            (upload.quarter(), upload.plain(now))
+        };
+        if ship.bar.is_none() {
+            let drawn = Drawn {
+                upload: Arc::clone(&ship.upload),
+                origin: self.origin,
+            };
+            let bar = self.bar("{upload}", |style| style.with_key("upload", drawn));
+            ship.bar = bar.map(|bar| bar.drawn(String::new()));
         }
+        // A log gets a line per quarter, not one per chunk.
+        let news = (1..4).contains(&quarter) && quarter != ship.quarter;
+        ship.quarter = quarter;
+        (news && ship.bar.is_none() && total >= WORTH_TELLING).then_some(plain)
+    }
+
+    /// Bytes that go to a host in a second; none: it is too early to say.
+    fn rate(&self, host: &HostName) -> Option<u64> {
+        let state = self.state.lock().ok()?;
+        let upload = state.ships.get(host)?.upload.lock().ok()?;
+        upload.rate(self.origin.elapsed())
+    }
+}
+
+/// What is about to be drawn.
+struct Bar<'a> {
+    bar: ProgressBar,
+    live: &'a MultiProgress,
+}
+
+impl Bar<'_> {
+    fn drawn(self, message: String) -> ProgressBar {
+        let bar = self.live.add(self.bar.with_message(message));
         bar.enable_steady_tick(TICK);
-        Some(bar)
+        bar
     }
 }
 
 /// Shows one event.
 pub(super) fn show(report: &Report, event: Event) {
     if report.format() == Format::Json {
-        report.stderr_json(&event);
+        json(report, &event);
         return;
     }
     let paint = report.inner.err;
@@ -108,7 +193,12 @@ pub(super) fn show(report: &Report, event: Event) {
             what,
             done,
             total,
-        } => shipping(report, host, &what, done, total),
+        } => {
+            let what = clean(&report.redactor().redact(&what));
+            if let Some(line) = report.inner.progress.ships(host, what, done, total) {
+                report.line(&line);
+            }
+        }
         Event::Shipped {
             host,
             sent,
@@ -144,26 +234,30 @@ pub(super) fn show(report: &Report, event: Event) {
     }
 }
 
-/// `sent 5.1 MB of 412 MB (98.8% was there)`.
-fn amount_sent(sent: u64, lacked: u64, total: u64) -> String {
-    let amount = format!("sent {} of {}", bytes(sent), bytes(total));
-    let there = u128::from(total.saturating_sub(lacked)) * 1000 / u128::from(total.max(1));
-    if there == 0 {
-        return amount;
+/// As a line for programs, an upload with how fast it is.
+fn json(report: &Report, event: &Event) {
+    let progress = &report.inner.progress;
+    let mut rate = None;
+    match event {
+        Event::Shipping {
+            host,
+            what,
+            done,
+            total,
+        } => {
+            progress.ships(host.clone(), what.clone(), *done, *total);
+            rate = progress.rate(host);
+        }
+        Event::Shipped { host, .. } => uploaded(report, host),
+        _ => {}
     }
-    format!("{amount} ({}.{}% was there)", there / 10, there % 10)
-}
-
-/// `sent 1.2 kB, got 412 MB of 412 MB from node-1`.
-fn amount_passed(sent: u64, passed: u64, total: u64, from: &[HostName]) -> String {
-    let from: Vec<&str> = from.iter().map(HostName::as_str).collect();
-    format!(
-        "sent {}, got {} of {} from {}",
-        bytes(sent),
-        bytes(passed),
-        bytes(total),
-        from.join(", ")
-    )
+    match (rate, serde_json::to_value(event)) {
+        (Some(rate), Ok(serde_json::Value::Object(mut fields))) => {
+            fields.insert("rate".to_owned(), rate.into());
+            report.stderr_json(&fields);
+        }
+        _ => report.stderr_json(event),
+    }
 }
 
 /// Text that fits on a line with what stands before it.
@@ -185,12 +279,12 @@ fn place(host: Option<&HostName>, title: &str) -> String {
 fn started(report: &Report, step: usize, host: Option<&HostName>, title: &str) {
     let progress = &report.inner.progress;
     let (Some(bar), Ok(mut state)) = (
-        progress.bar("{spinner} {wide_msg} {elapsed}"),
+        progress.bar("{spinner} {wide_msg} {elapsed}", |style| style),
         progress.state.lock(),
     ) else {
         return;
     };
-    bar.set_message(report.redactor().redact(&place(host, title)));
+    let bar = bar.drawn(report.redactor().redact(&place(host, title)));
     state.steps.insert(step, bar);
 }
 
@@ -214,66 +308,5 @@ fn uploaded(report: &Report, host: &HostName) {
     };
     if let Some(bar) = state.ships.remove(host).and_then(|ship| ship.bar) {
         bar.finish_and_clear();
-    }
-}
-
-fn shipping(report: &Report, host: HostName, what: &str, done: u64, total: u64) {
-    let progress = &report.inner.progress;
-    let amount = format!("{} of {}", bytes(done), bytes(total));
-    let what = report.redactor().redact(what);
-    let line = format!("{}  {}", place(Some(&host), &amount), clean(&what));
-    let plain = {
-        let Ok(mut state) = progress.state.lock() else {
-            return;
-        };
-        let ship = state.ships.entry(host).or_insert_with(|| Ship {
-            bar: progress.bar(UPLOAD),
-            quarter: 0,
-        });
-        if let Some(bar) = &ship.bar {
-            bar.set_length(total);
-            bar.set_position(done);
-            bar.set_message(line.clone());
-            false
-        } else {
-            // A log gets a line per quarter, not one per chunk.
-            let quarter = done.saturating_mul(4) / total.max(1);
-            let told = ship.quarter;
-            ship.quarter = quarter;
-            total >= WORTH_TELLING && (1..4).contains(&quarter) && quarter != told
-        }
-    };
-    if plain {
-        report.line(&format!("  {line}"));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::amount_sent;
-
-    #[test]
-    fn what_was_sent_is_compared_with_what_was_needed() {
-        let cases = [
-            // Packed, and still a part of what was lacking.
-            (
-                2_600_000,
-                5_100_000,
-                412_000_000,
-                "sent 2.6 MB of 412 MB (98.7% was there)",
-            ),
-            (
-                391_000_000,
-                500_000_000,
-                500_000_000,
-                "sent 391 MB of 500 MB",
-            ),
-            (1000, 900, 900, "sent 1.0 kB of 900 B"),
-            (1, 1, 412_000_000, "sent 1 B of 412 MB (99.9% was there)"),
-            (9, 0, 412_000_000, "sent 9 B of 412 MB (100.0% was there)"),
-        ];
-        for (sent, lacked, total, wanted) in cases {
-            assert_eq!(amount_sent(sent, lacked, total), wanted);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! A terminal handed over to a program elsewhere: every key as it is typed, sizes as they change.
 
-use rustix::stdio::{stdin, stdout};
+use rustix::stdio::{stderr, stdin, stdout};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -51,6 +51,13 @@ impl Drop for Terminal {
         // Nothing better can be done when the terminal is gone.
         let _ = tcsetattr(stdin(), OptionalActions::Now, &self.before);
     }
+}
+
+/// Columns of the terminal that progress is drawn on.
+pub(super) fn columns() -> usize {
+    let size = tcgetwinsize(stderr()).ok();
+    let columns = size.map(|size| size.ws_col).filter(|columns| *columns > 0);
+    usize::from(columns.unwrap_or(80))
 }
 
 fn size() -> (u16, u16) {

@@ -18,10 +18,9 @@ use super::failure::Failure;
 use super::feed::{Feeder, Part};
 use super::road::Road;
 use super::transfer::{RESERVE, Transfer, send};
-use super::{Shipped, Shipping};
+use super::{Shipped, Shipping, Sizes};
 use crate::docker::Node;
 use crate::error::Result;
-use crate::event::Event;
 use crate::image::chain;
 use crate::image::growing::{Coming, Tidings};
 use crate::model::{Blob, Digest, Image, machine};
@@ -63,18 +62,14 @@ impl Shipping<'_> {
             whole: &BTreeSet::new(),
             archive: None,
         };
-        let mut wire = 0;
         let order = Order {
             coming,
             layers: &wanted,
             stop,
         };
+        let mut shipped = Shipped::default();
         // Why it broke shows again when the rest is sent.
-        let brought = transfer.ahead(&order, tidings, &mut wire).await;
-        let mut shipped = Shipped {
-            sent: wire,
-            ..Shipped::default()
-        };
+        let brought = transfer.ahead(&order, tidings, &mut shipped).await;
         let Ok(Some(brought)) = brought else {
             return Ok(shipped);
         };
@@ -82,16 +77,9 @@ impl Shipping<'_> {
             self.forget(node, &brought.images).await?;
             return Ok(shipped);
         }
-        shipped.lacked = brought.lacked;
         shipped.blobs = brought.blobs;
-        self.events.emit(Event::Shipped {
-            host: node.name().clone(),
-            sent: shipped.sent,
-            lacked: shipped.lacked,
-            total: shipped.blobs,
-            passed: 0,
-            from: Vec::new(),
-        });
+        shipped.told = true;
+        self.events.emit(shipped.event(node.name()));
         Ok(shipped)
     }
 }
@@ -107,20 +95,19 @@ struct Order<'a> {
 #[derive(Debug, Default)]
 struct Brought {
     images: Vec<Image>,
-    /// Bytes of their blobs, and of these what the host had no part of.
-    blobs: u64,
-    lacked: u64,
+    /// Their blobs.
+    blobs: Sizes,
     /// Its engine did not take them.
     refused: bool,
 }
 
 impl Transfer<'_> {
-    /// Adds to `wire` the bytes that travelled. Nothing: not everything did.
+    /// Adds to `shipped` what travelled, and what the host lacked. Nothing: not everything travelled.
     async fn ahead(
         &self,
         order: &Order<'_>,
         tidings: Receiver<Tidings>,
-        wire: &mut u64,
+        shipped: &mut Shipped,
     ) -> Result<Option<Brought>, Failure> {
         let coming = order.coming;
         let (process, mut stdin, mut said) = self.open().await?;
@@ -139,7 +126,7 @@ impl Transfer<'_> {
             // What is alike there saves more than time.
             wanted.indexes.unwrap_or_default() == 0 && wanted.free > size + RESERVE
         });
-        *wire += (list.len() as u64) + said.bytes;
+        shipped.sent += (list.len() as u64) + said.bytes;
         let Some(wanted) = wanted else {
             return Ok(None);
         };
@@ -173,7 +160,8 @@ impl Transfer<'_> {
         let nothing = BTreeMap::new();
         let stream = self.stream(run, &road, stdin, &mut said, &nothing, &mut travelled);
         let (fed, arrived) = stream.await;
-        *wire += travelled + said.bytes - before;
+        shipped.sent += travelled + said.bytes - before;
+        shipped.lacked = road.lengths();
         fed?;
         let refused = arrived?.refused;
         let ended = process.wait().await?;
@@ -215,14 +203,13 @@ impl Feed {
                     } else if let Some(offset) = self.offsets.remove(&blob.digest) {
                         let rest = blob.size.saturating_sub(offset);
                         self.road.add(rest, &blob.digest);
-                        brought.lacked += rest;
                         if offset > blob.size || !feeder.growing(&growing, offset)? {
                             return Ok(None);
                         }
                     } else {
                         continue;
                     }
-                    brought.blobs += blob.size;
+                    brought.blobs.insert(blob.digest, blob.size);
                 }
                 Ok(Tidings::Here(id, image)) if self.images.contains(&id) => {
                     brought.images.push(image);
@@ -238,8 +225,7 @@ impl Feed {
         let documents = images.flat_map(|image| [&image.config, &image.manifest]);
         for blob in documents.cloned().collect::<BTreeSet<Blob>>() {
             self.road.add(blob.size, &blob.digest);
-            brought.lacked += blob.size;
-            brought.blobs += blob.size;
+            brought.blobs.insert(blob.digest.clone(), blob.size);
             let part = Part {
                 blob,
                 offset: 0,

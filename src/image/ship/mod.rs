@@ -35,7 +35,7 @@ use super::{Store, adopt, amount};
 use crate::docker::{Node, Nodes};
 use crate::error::Result;
 use crate::event::{Event, Events};
-use crate::model::{Blob, Context, HostName, Image};
+use crate::model::{Blob, Context, Digest, HostName, Image};
 use crate::plan::BlobShipment;
 use crate::remote::Host;
 
@@ -47,19 +47,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Several hosts may need the same blobs; they are fetched once.
 static FETCHING: Mutex<()> = Mutex::const_new(());
 
+/// Bytes of each of several blobs: what several images share counts once.
+pub type Sizes = BTreeMap<Digest, u64>;
+
 /// What a shipment took.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shipped {
-    /// Bytes on this machine's connection, questions and answers included.
+    /// Bytes on this machine's connection, packed, questions and answers included.
     pub sent: u64,
-    /// Bytes of blobs, not packed, that the host had no part of.
-    pub lacked: u64,
-    /// Bytes of the blobs that the host has now.
-    pub blobs: u64,
-    /// As many of them came from these hosts.
+    /// The blobs of what the host gets, those that were there too.
+    pub blobs: Sizes,
+    /// Of blobs that this machine sends, as much as the host had no part of, not packed.
+    pub lacked: Sizes,
+    /// Bytes of blobs that came from these hosts.
     pub passed: u64,
     /// The hosts that passed blobs on.
     pub from: Vec<HostName>,
+    /// Whether an event said so.
+    pub told: bool,
 }
 
 /// What shipping works with.
@@ -79,10 +84,22 @@ impl Shipped {
     /// Counts another shipment to the same host.
     pub fn add(&mut self, other: Self) {
         self.sent += other.sent;
-        self.lacked += other.lacked;
-        self.blobs += other.blobs;
+        self.blobs.extend(other.blobs);
+        self.lacked.extend(other.lacked);
         self.passed += other.passed;
         self.from.extend(other.from);
+        self.told |= other.told;
+    }
+
+    fn event(&self, host: &HostName) -> Event {
+        Event::Shipped {
+            host: host.clone(),
+            sent: self.sent,
+            lacked: self.lacked.values().sum(),
+            total: self.blobs.values().sum(),
+            passed: self.passed,
+            from: self.from.clone(),
+        }
     }
 }
 
@@ -91,7 +108,8 @@ impl Shipping<'_> {
     /// on. This machine needs none: its engine loads from the store.
     ///
     /// `images` are those that the blobs belong to. The host's engine reads them while they arrive,
-    /// as far as that can be done; whether it has them is for [`Shipping::bring`] to see.
+    /// as far as that can be done; whether it has them is for [`Shipping::bring`] to see. `begun` is
+    /// what an attempt sent that ended early, and nobody was told of.
     ///
     /// # Errors
     /// As for blobs that cannot be had or a host that cannot take them: it has too little space,
@@ -101,14 +119,17 @@ impl Shipping<'_> {
         node: &Node,
         blobs: &[BlobShipment],
         images: &[Image],
+        begun: Shipped,
     ) -> Result<Shipped> {
-        if blobs.is_empty() || node.host.is_local() {
-            return Ok(Shipped::default());
+        let mut shipped = begun;
+        if (blobs.is_empty() && shipped.lacked.is_empty()) || node.host.is_local() {
+            return Ok(shipped);
         }
-        let mut shipped = Shipped {
-            blobs: blobs.iter().map(|blob| blob.size).sum(),
-            ..Shipped::default()
-        };
+        let sent = blobs.iter().map(|blob| (&blob.digest, blob.size));
+        let there = images.iter().flat_map(Image::blobs);
+        let gets = sent.chain(there.map(|blob| (&blob.digest, blob.size)));
+        let gets = gets.map(|(digest, size)| (digest.clone(), size));
+        shipped.blobs.extend(gets);
         self.adopt(node, blobs).await;
         let mut ways: BTreeMap<Option<&HostName>, Vec<BlobShipment>> = BTreeMap::new();
         for blob in blobs {
@@ -135,19 +156,13 @@ impl Shipping<'_> {
             )
             .await?;
             shipped.sent += sent.wire;
-            shipped.lacked += sent.lacked;
+            lacked_too(&mut shipped.lacked, sent.lacked);
             if sent.refused {
                 self.forget(node, images).await?;
             }
         }
-        self.events.emit(Event::Shipped {
-            host: node.name().clone(),
-            sent: shipped.sent,
-            lacked: shipped.lacked,
-            total: shipped.blobs.max(images.iter().map(Image::size).sum()),
-            passed: shipped.passed,
-            from: shipped.from.clone(),
-        });
+        shipped.told = true;
+        self.events.emit(shipped.event(node.name()));
         Ok(shipped)
     }
 
@@ -226,13 +241,22 @@ impl Shipping<'_> {
     }
 }
 
+/// Adds what a host lacked at another attempt: a blob may have grown there meanwhile, or had to be
+/// sent whole that seemed to be like another.
+fn lacked_too(lacked: &mut Sizes, other: Sizes) {
+    for (digest, bytes) in other {
+        let known = lacked.entry(digest).or_default();
+        *known = bytes.max(*known);
+    }
+}
+
 /// What came of sending blobs to one host.
 #[derive(Debug)]
 struct Sent {
     /// Bytes that travelled, either way.
     wire: u64,
-    /// Bytes of the blobs that the host had no part of.
-    lacked: u64,
+    /// Of each blob, as much as the host had no part of.
+    lacked: Sizes,
     /// The host's engine did not take the archive.
     refused: bool,
 }
@@ -252,7 +276,7 @@ async fn send(
 ) -> Result<Sent> {
     let client = store.client()?;
     let mut wire = 0;
-    let mut lacked = None;
+    let mut lacked = Sizes::new();
     let mut whole = BTreeSet::new();
     let mut pause = PAUSE;
     let mut attempt = 1;
@@ -266,11 +290,14 @@ async fn send(
             whole: &whole,
             archive,
         };
-        match transfer.run(blobs, &mut wire, &mut lacked).await {
+        let mut wanted = Sizes::new();
+        let ended = transfer.run(blobs, &mut wire, &mut wanted).await;
+        lacked_too(&mut lacked, wanted);
+        match ended {
             Ok(arrived) => {
                 return Ok(Sent {
                     wire,
-                    lacked: lacked.unwrap_or_default(),
+                    lacked,
                     refused: arrived.refused,
                 });
             }

@@ -1,5 +1,6 @@
 //! Which blob is on its way: what a person who watches wants to know.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::feed::Part;
@@ -43,6 +44,17 @@ impl Road {
         end.max(self.expected.1)
     }
 
+    /// Bytes of each blob.
+    pub(super) fn lengths(&self) -> BTreeMap<Digest, u64> {
+        let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
+        let ends = blobs.iter().map(|(end, _)| *end);
+        let begins = std::iter::once(0).chain(ends);
+        let blobs = blobs.iter().zip(begins);
+        blobs
+            .map(|((end, digest), begin)| (digest.clone(), end - begin))
+            .collect()
+    }
+
     /// The blob that is on its way when so many bytes are done.
     pub(super) fn at(&self, done: u64) -> String {
         let blobs = self.blobs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,6 +91,7 @@ mod tests {
             let wanted = format!("blob {number} of 2, {}", digest.short());
             assert_eq!(road.at(done), wanted, "{done}");
         }
+        assert_eq!(road.lengths(), [(a, 6), (b.clone(), 100)].into());
         assert_eq!(Road::of(&[]).at(0), "images");
         let road = Road::to_come(3, 150);
         assert_eq!((road.at(0), road.total()), ("images".to_owned(), 150));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc;
 
+use super::Sizes;
 use super::answer::{Answer, Packing};
 use super::archive::Archive;
 use super::delta;
@@ -68,13 +69,13 @@ pub(super) struct Wanted {
 }
 
 impl Transfer<'_> {
-    /// Adds to `wire` the bytes that travelled, either way, and says what the host had no part of,
-    /// in bytes of blobs, when it was asked first.
+    /// Adds to `wire` the bytes that travelled, either way, and to `lacked` of each blob what the
+    /// host had no part of.
     pub(super) async fn run(
         &self,
         blobs: &[BlobShipment],
         wire: &mut u64,
-        lacked: &mut Option<u64>,
+        lacked: &mut Sizes,
     ) -> Result<Arrivals, Failure> {
         let sizes: BTreeMap<&Digest, u64> =
             blobs.iter().map(|blob| (&blob.digest, blob.size)).collect();
@@ -104,7 +105,8 @@ impl Transfer<'_> {
             drop(stdin);
             return Err(self.ended(process).await);
         }
-        lacked.get_or_insert_with(|| wanted.parts.iter().map(Part::sent).sum());
+        let parts = wanted.parts.iter();
+        lacked.extend(parts.map(|part| (part.blob.digest.clone(), part.sent())));
         let before = said.bytes;
         let expected = wanted.parts.len();
         let made: BTreeMap<Digest, Vec<Digest>> = wanted.parts.iter().filter_map(made_of).collect();

@@ -7,7 +7,7 @@ use mlua::{FromLua, Lua, UserData, UserDataMethods, Value};
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Result};
-use crate::image::{self, Keep, Shipping};
+use crate::image::{self, Keep, Shipped, Shipping};
 use crate::model::{Image, ReleaseId};
 use crate::plan::BlobShipment;
 use crate::script::act::{Stage, outside};
@@ -65,7 +65,8 @@ impl UserData for ScriptBlobs {
 }
 
 async fn ship(here: &Stage, blobs: &[BlobShipment], images: &[Image]) -> Result<()> {
-    held(shipping(here)?.ship(&here.node, blobs, images)).await?;
+    let nothing = Shipped::default();
+    held(shipping(here)?.ship(&here.node, blobs, images, nothing)).await?;
     Ok(())
 }
 

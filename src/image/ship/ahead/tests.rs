@@ -83,12 +83,12 @@ fn until(path: &Path, bytes: u64) {
     }
 }
 
-/// What came of it, and the bytes that travelled.
+/// What came of it, and what travelled.
 async fn run(
     fixture: &Fixture,
     coming: &[Coming],
     tidings: Receiver<Tidings>,
-) -> (Result<Option<Brought>, Failure>, u64) {
+) -> (Result<Option<Brought>, Failure>, Shipped) {
     let cache = fixture.cache().to_str().unwrap().to_owned();
     let transfer = Transfer {
         host: &fixture.host,
@@ -104,11 +104,11 @@ async fn run(
         layers: &coming.iter().flat_map(|one| &one.layers).collect(),
         stop: &Arc::default(),
     };
-    let mut wire = 0;
-    let brought = transfer.ahead(&order, tidings, &mut wire);
+    let mut shipped = Shipped::default();
+    let brought = transfer.ahead(&order, tidings, &mut shipped);
     // An export that fails must not be waited for.
     let brought = tokio::time::timeout(Duration::from_secs(60), brought).await;
-    (brought.unwrap(), wire)
+    (brought.unwrap(), shipped)
 }
 
 /// An image out of what an engine was given.
@@ -142,11 +142,12 @@ async fn a_layer_travels_before_it_is_complete_here() {
         let here = Tidings::Here(source.coming.id.clone(), source.image.clone());
         source.to.send(here).unwrap();
     });
-    let (brought, wire) = run(&fixture, &[coming], tidings).await;
+    let (brought, shipped) = run(&fixture, &[coming], tidings).await;
     writer.join().unwrap();
     let brought = brought.ok().flatten().unwrap();
-    assert_eq!(brought.lacked, image.size());
-    assert_eq!(brought.blobs, image.size());
+    let sizes = image.blobs().map(|blob| (blob.digest.clone(), blob.size));
+    assert_eq!(brought.blobs, sizes.collect());
+    assert_eq!(shipped.lacked, brought.blobs);
     assert!(!brought.refused);
     let given = engine.given.join().unwrap();
     assert_eq!(import(&fixture, &image, &given).unwrap(), image);
@@ -157,7 +158,8 @@ async fn a_layer_travels_before_it_is_complete_here() {
     // Each byte goes once, and the layer's index with it.
     let index = size(&fixture.cache().join("indexes").join(hex));
     assert!(index > 0);
-    assert!(wire < image.size() + index + 20_000, "{wire}");
+    let most = image.size() + index + 20_000;
+    assert!(shipped.sent < most, "{}", shipped.sent);
 }
 
 #[tokio::test]
@@ -171,8 +173,12 @@ async fn what_never_comes_to_its_end_is_no_image() {
         let (image, coming) = (source.image.clone(), source.coming.clone());
         source.grow(&bytes()[..came]);
         drop(source);
-        let (ended, _) = run(&fixture, &[coming], tidings).await;
+        let (ended, shipped) = run(&fixture, &[coming], tidings).await;
         assert!(!matches!(ended, Ok(Some(_))), "{came}");
+        // Whoever sends the rest knows that this was not there.
+        let layer = &image.layers[0];
+        let lacked = [(layer.digest.clone(), layer.size)];
+        assert_eq!(shipped.lacked, lacked.into(), "{came}");
         // A layer that is whole stays; it is no image.
         let blobs = fixture.cache().join("blobs/sha256");
         let blobs: Vec<_> = fs::read_dir(blobs).unwrap().map(Result::unwrap).collect();
