@@ -26,7 +26,7 @@ const EARLY: u64 = 16 << 20;
 /// As often as this they are asked at the beginning: hosts take a moment to get going.
 const GLANCES: u32 = 4;
 /// A link that took them so fast gets the next ones as they are. Buffers on the way took a part.
-const PROMISING: u64 = 40_000_000;
+const PROMISING: u64 = 30_000_000;
 /// Where in its list a stream starts, and where one starts that is so short that packing it hard
 /// takes no time.
 const ZSTD_START: (usize, usize) = (1, 3);
