@@ -62,7 +62,11 @@ impl Push {
             return app.report.json(&all);
         }
         for idle in all.iter().filter(|sent| sent.sent + sent.passed == 0) {
-            app.report.line(&format!("{}: nothing to send", idle.host));
+            let what = match idle.pulled.as_slice() {
+                [] => "nothing to send".to_owned(),
+                pulled => format!("pulled {}; nothing to send from here", pulled.join(", ")),
+            };
+            app.report.line(&format!("{}: {what}", idle.host));
         }
         Ok(())
     }

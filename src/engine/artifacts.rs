@@ -110,6 +110,9 @@ pub struct Sent {
     pub passed: u64,
     /// Those hosts.
     pub from: Vec<HostName>,
+    /// What the Compose file calls the images that the host pulled from a registry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pulled: Vec<String>,
 }
 
 impl Engine {

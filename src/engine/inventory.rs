@@ -35,7 +35,7 @@ pub struct HostImage {
     pub releases: Vec<ReleaseId>,
     /// Other projects, as `context/project`, that need it too.
     pub shared_with: Vec<String>,
-    /// Bytes of all its blobs; none: of no release of the project.
+    /// Bytes of all its blobs; none: of no release of the project, and its manifest is gone.
     pub size: Option<u64>,
     /// Bytes of those in the cache.
     pub cached: u64,
@@ -55,12 +55,26 @@ impl Engine {
         let copies = Copies::of(nodes, &key);
         let (state, found) = tokio::join!(copies.read(), self.inventories(nodes));
         let (state, found) = (state?.state, found?);
+        let named = self.services_by_image().await;
         let hosts = found.into_iter().map(|(host, found)| HostImages {
             host,
             cache: found.shares(&key),
-            images: images(state.as_ref(), &key, &found),
+            images: images(state.as_ref(), &key, &found, &named),
         });
         Ok(hosts.collect())
+    }
+
+    /// The services of the Compose file by what it calls their images; none without the file.
+    async fn services_by_image(&self) -> Named {
+        let mut named = Named::new();
+        if let Ok(project) = self.project().await {
+            for (name, service) in &project.services {
+                if let Ok(reference) = image::reference(project, service) {
+                    named.entry(reference).or_default().insert(name.clone());
+                }
+            }
+        }
+        named
     }
 
     /// What these hosts keep of images, in inventory order.
@@ -74,9 +88,16 @@ impl Engine {
     }
 }
 
+type Named = BTreeMap<String, BTreeSet<ServiceName>>;
+
 /// The images of all releases of the project that the host keeps, newest first; then what was
 /// pushed and is of no release.
-fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Vec<HostImage> {
+fn images(
+    state: Option<&ProjectState>,
+    key: &StackKey,
+    found: &Inventory,
+    named: &Named,
+) -> Vec<HostImage> {
     let releases = state.iter().flat_map(|state| state.releases.iter().rev());
     let mut seen: BTreeMap<&Digest, usize> = BTreeMap::new();
     let mut rows: Vec<HostImage> = Vec::new();
@@ -93,15 +114,23 @@ fn images(state: Option<&ProjectState>, key: &StackKey, found: &Inventory) -> Ve
     }
     rows.retain(|row| row.loaded || !row.releases.is_empty());
     let unowned = found.unowned().filter(|digest| !seen.contains_key(digest));
-    rows.extend(unowned.map(|digest| HostImage {
-        reference: found.names.get(digest).cloned(),
-        services: BTreeSet::new(),
-        digest: digest.clone(),
-        releases: Vec::new(),
-        shared_with: Vec::new(),
-        size: None,
-        cached: 0,
-        loaded: true,
+    rows.extend(unowned.map(|digest| {
+        let reference = found.names.get(digest);
+        let services = reference.and_then(|reference| named.get(reference));
+        let blobs = found.contents.get(digest);
+        let size = blobs.map(|blobs| blobs.iter().map(|blob| blob.size).sum());
+        let cached = blobs.into_iter().flatten();
+        let cached = cached.filter_map(|blob| found.blobs.get(&blob.digest));
+        HostImage {
+            reference: reference.cloned(),
+            services: services.cloned().unwrap_or_default(),
+            digest: digest.clone(),
+            releases: Vec::new(),
+            shared_with: Vec::new(),
+            size,
+            cached: cached.sum(),
+            loaded: found.engine.contains(digest),
+        }
     }));
     rows
 }
@@ -119,5 +148,37 @@ fn row(image: &Image, key: &StackKey, found: &Inventory) -> HostImage {
         size: Some(image.size()),
         cached: cached.sum(),
         loaded: found.engine.contains(manifest),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Blob, fixtures};
+
+    #[test]
+    fn what_was_pushed_and_never_deployed_is_listed_with_its_size_and_services() {
+        let blob = |name: &str, size| Blob {
+            digest: Digest::of(name.as_bytes()),
+            size,
+        };
+        let (layer, manifest) = (blob("layer", 13_000_000), blob("manifest", 400));
+        let found = Inventory {
+            blobs: [(layer.digest.clone(), layer.size)].into(),
+            names: [(manifest.digest.clone(), "app:1".to_owned())].into(),
+            contents: [(manifest.digest.clone(), [layer, manifest.clone()].into())].into(),
+            engine: [manifest.digest.clone()].into(),
+            ..Inventory::default()
+        };
+        let web: BTreeSet<ServiceName> = ["web".parse().unwrap()].into();
+        let named = [("app:1".to_owned(), web.clone())].into();
+        let rows = images(None, &fixtures::key("shop"), &found, &named);
+        let [row] = rows.as_slice() else {
+            panic!("{rows:?}")
+        };
+        assert_eq!((row.size, row.cached), (Some(13_000_400), 13_000_000));
+        assert_eq!((&row.services, row.loaded), (&web, true));
+        assert_eq!(row.reference.as_deref(), Some("app:1"));
+        assert!(row.releases.is_empty());
     }
 }

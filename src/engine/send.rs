@@ -130,22 +130,26 @@ struct Load {
     host: HostName,
     blobs: Vec<BlobShipment>,
     images: Vec<Image>,
+    /// Names of images that it pulls.
+    pulled: Vec<String>,
 }
 
 impl Load {
     fn of(plan: &Plan, host: &PlannedHost) -> Self {
-        let (mut blobs, mut images) = (Vec::new(), Vec::new());
+        let (mut blobs, mut images, mut pulled) = (Vec::new(), Vec::new(), Vec::new());
         for image in &plan.images {
             let mut shipments = image.shipments.iter();
             if let Some(shipment) = shipments.find(|one| one.host == host.name) {
                 blobs.extend(shipment.blobs.iter().cloned());
                 images.push(image.image.clone());
+                pulled.extend(shipment.pull.then(|| image.image.reference.clone()));
             }
         }
         Self {
             host: host.name.clone(),
             blobs,
             images,
+            pulled,
         }
     }
 
@@ -171,6 +175,7 @@ impl Load {
             total: blobs.values().sum(),
             passed: shipped.passed,
             from: shipped.from,
+            pulled: self.pulled,
         }
     }
 }
@@ -220,6 +225,7 @@ mod tests {
             host: "h1".parse().unwrap(),
             blobs: blobs.collect(),
             images,
+            pulled: Vec::new(),
         }
     }
 

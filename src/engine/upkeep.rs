@@ -169,7 +169,7 @@ impl Engine {
             .zip(nodes.iter())
             .map(|(pruned, node)| {
                 let pruned = pruned?;
-                pruned.tell(node.name(), &self.settings.events);
+                pruned.tell(node.name(), &self.settings.events, dry_run);
                 Ok(Freed {
                     host: node.name().clone(),
                     bytes: pruned.bytes(),

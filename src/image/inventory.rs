@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Deserialize;
+
 use super::chain;
 use crate::docker::Node;
 use crate::error::Result;
-use crate::model::{Digest, Reference, ReleaseId, StackKey};
+use crate::model::{Blob, Digest, Reference, ReleaseId, StackKey};
 
 const LIST: &str = include_str!("sh/list.sh");
 
@@ -22,6 +24,8 @@ pub struct Inventory {
     pub parts: u64,
     /// What people call the images that came, by their manifests.
     pub names: BTreeMap<Digest, String>,
+    /// The blobs of those of them that no release needs.
+    pub contents: BTreeMap<Digest, BTreeSet<Blob>>,
     /// Manifest digests of the images in its engine under their host tag.
     pub engine: BTreeSet<Digest>,
 }
@@ -86,8 +90,8 @@ impl Inventory {
             .collect()
     }
 
-    /// The images in the engine that came through this cache and that no release needs. A cache
-    /// elsewhere on the host may have brought others.
+    /// The images in the engine that came through this cache and that no release needs, and those
+    /// that only the cache has. A cache elsewhere on the host may have brought others.
     pub fn unowned(&self) -> impl Iterator<Item = &Digest> {
         let needed: BTreeSet<&Digest> = {
             let releases = self.refs.values().flat_map(BTreeMap::values);
@@ -96,7 +100,9 @@ impl Inventory {
         let known =
             |digest: &&Digest| self.names.contains_key(*digest) || self.blobs.contains_key(*digest);
         let engine = self.engine.iter().filter(known);
-        engine.filter(move |digest| !needed.contains(digest))
+        let all: BTreeSet<&Digest> = engine.chain(self.contents.keys()).collect();
+        all.into_iter()
+            .filter(move |digest| !needed.contains(digest))
     }
 
     /// The other projects that need this blob.
@@ -149,6 +155,11 @@ fn read(lines: &str) -> Inventory {
                     inventory.names.insert(digest, name.to_owned());
                 }
             }
+            ["manifest", hex, text] => {
+                if let (Some(digest), Some(content)) = (digest(hex), content(hex, text)) {
+                    inventory.contents.insert(digest, content);
+                }
+            }
             ["ref", context, project, release, hex] => {
                 if let (Ok(context), Ok(project), Ok(release), Some(digest)) = (
                     context.parse(),
@@ -167,18 +178,67 @@ fn read(lines: &str) -> Inventory {
     inventory
 }
 
+/// The blobs of an image, its manifest among them. Nothing: this is not the manifest that it is said
+/// to be, or none of ours.
+fn content(hex: &str, manifest: &str) -> Option<BTreeSet<Blob>> {
+    #[derive(Deserialize)]
+    struct Content {
+        config: Blob,
+        layers: Vec<Blob>,
+    }
+    let own = Blob {
+        digest: Digest::of(manifest.as_bytes()),
+        size: manifest.len() as u64,
+    };
+    let content: Content = serde_json::from_str(manifest).ok()?;
+    let blobs = content.layers.into_iter().chain([content.config]);
+    (own.digest.hex() == hex).then(|| blobs.chain([own.clone()]).collect())
+}
+
 fn digest(hex: &str) -> Option<Digest> {
     format!("sha256:{hex}").parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::manifest;
     use super::*;
 
     fn key(project: &str) -> StackKey {
         StackKey {
             context: "prod".parse().unwrap(),
             project: project.parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn an_image_that_was_only_pushed_has_a_size() {
+        let blob = |name: &str, size| Blob {
+            digest: Digest::of(name.as_bytes()),
+            size,
+        };
+        let (layer, config) = (blob("layer", 13_000_000), blob("config", 700));
+        let text = manifest::bytes(&config, &[layer.clone(), layer.clone()]).unwrap();
+        let own = Blob {
+            digest: Digest::of(&text),
+            size: text.len() as u64,
+        };
+        let text = String::from_utf8(text).unwrap();
+        let hex = own.digest.hex();
+        let found = read(&format!("image {hex} app\nmanifest {hex} {text}\n"));
+        let blobs = [layer, config, own.clone()];
+        assert_eq!(found.contents, [(own.digest.clone(), blobs.into())].into());
+        assert!(
+            found.unowned().eq([&own.digest]),
+            "the engine need not have it"
+        );
+        let other = Digest::of(b"other");
+        for lie in [
+            format!("manifest {} {text}", other.hex()),
+            format!("manifest {hex} {{}}"),
+            format!("manifest {hex}"),
+        ] {
+            assert_eq!(read(&lie).contents, BTreeMap::new(), "{lie}");
         }
     }
 

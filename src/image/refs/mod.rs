@@ -77,13 +77,14 @@ impl Pruned {
         self.left + self.blobs.iter().map(|blob| blob.size).sum::<u64>()
     }
 
-    /// Says what the cache's limit did.
-    pub fn tell(&self, host: &HostName, events: &Events) {
+    /// Says what the cache's limit did, or with `dry_run` would do.
+    pub fn tell(&self, host: &HostName, events: &Events, dry_run: bool) {
         if !self.evicted.is_empty() {
             let releases: Vec<String> = self.evicted.iter().map(ToString::to_string).collect();
             events.notice(format!(
-                "host `{host}`: the cache is at `artifacts.max_cache_bytes`; its blobs of {} went",
-                releases.join(", ")
+                "host `{host}`: the cache is at `artifacts.max_cache_bytes`; its blobs of {} {}",
+                releases.join(", "),
+                if dry_run { "would go" } else { "went" }
             ));
         }
         if let Some(over) = self.over {

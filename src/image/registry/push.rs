@@ -1,5 +1,7 @@
 //! Built images on their way into the registry that hosts pull from.
 
+use std::collections::BTreeSet;
+
 use super::credentials::Credentials;
 use super::fault::{Asked, Fault};
 use crate::docker::Found;
@@ -56,11 +58,15 @@ impl Store {
         };
         let before = load::loaded(engine, image).await?;
         load::named(engine, self, image, &name.to_string()).await?;
+        // Engines say of every layer, again and again, what it is at.
+        let mut told = BTreeSet::new();
         let progress = |line: &str| {
-            events.emit(Event::BuildOutput {
-                service: service.to_string(),
-                line: line.to_owned(),
-            });
+            if told.insert(line.to_owned()) {
+                events.emit(Event::BuildOutput {
+                    service: service.to_string(),
+                    line: line.to_owned(),
+                });
+            }
         };
         let pushed = engine.push_image(&name, &credentials.auth, progress).await;
         // It was named for the push only.

@@ -118,7 +118,7 @@ async fn prune(here: &Stage, keep: &[ReleaseId], images: &[String]) -> Result<u6
         also: images,
     };
     let pruned = held(image::prune(&here.node, cache, keep, false)).await?;
-    pruned.tell(here.node.name(), &scene.events);
+    pruned.tell(here.node.name(), &scene.events, false);
     Ok(pruned.bytes())
 }
 
