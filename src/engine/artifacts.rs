@@ -160,6 +160,7 @@ impl Engine {
         options: &RolloutOptions,
         from: Option<&Path>,
     ) -> Result<Vec<Sent>> {
+        self.warn_of_no_agent(options);
         let mut ahead = Ahead::default();
         let result = self.pushed(authority, options, from, &mut ahead).await;
         if let Some(lease) = ahead.lease {

@@ -1,6 +1,8 @@
 //! `up`, `diff`, `rollback` and `down`: plan, then carry out.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::apply::{Interrupt, OnFailure};
@@ -61,6 +63,7 @@ impl Engine {
     /// # Errors
     /// As `up`, up to the plan.
     pub async fn diff(&self, options: &RolloutOptions) -> Result<Plan> {
+        self.warn_of_no_agent(options);
         let (images, observed) = self.survey(options).await?;
         self.plan_up(options, &images, &observed).await
     }
@@ -88,6 +91,18 @@ impl Engine {
         let rollout = Rollout::new(self, action, options, view, interrupt);
         let result = pipeline.run(&rollout).await;
         rollout.finish(result).await
+    }
+
+    /// Says that hosts can probably not pass images on, before a plan promises it.
+    pub(super) fn warn_of_no_agent(&self, options: &RolloutOptions) {
+        let artifacts = &self.settings.context.artifacts;
+        let wanted = options.fanout || artifacts.fanout;
+        if wanted && !agent(std::env::var_os("SSH_AUTH_SOCK").as_deref()) {
+            self.settings.events.notice(
+                "no ssh agent runs here (`SSH_AUTH_SOCK` names none), and hosts need one to pass \
+                 images on: unless ssh's configuration names one, this machine sends to every host",
+            );
+        }
     }
 
     pub(super) async fn plan_up(
@@ -142,9 +157,27 @@ impl Engine {
     }
 }
 
+/// Whether an agent is there to be forwarded, by what the environment says.
+fn agent(socket: Option<&OsStr>) -> bool {
+    socket.is_some_and(|socket| !socket.is_empty() && Path::new(socket).exists())
+}
+
 /// The plan, once the checker and the project's hooks agree with it.
 pub(super) fn checked(plan: Plan, observed: &Observed, hooks: &Decider) -> Result<Plan> {
     plan::check::verify(&plan, observed)?;
     hooks.review(&plan)?;
     Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_is_one_whose_socket_is_there() {
+        assert!(agent(Some(OsStr::new("/dev/null"))));
+        for none in [None, Some(""), Some("/nonexistent/agent.1")] {
+            assert!(!agent(none.map(OsStr::new)), "{none:?}");
+        }
+    }
 }
