@@ -66,6 +66,25 @@ pub fn refused(address: &Address, said: &str) -> Error {
     }
 }
 
+/// True when ssh refused a host because it knows no key of it.
+pub fn is_unknown(said: &str) -> bool {
+    let has = |what| said.contains(what);
+    !has("REMOTE HOST IDENTIFICATION HAS CHANGED")
+        && (has("Host key verification failed") || has("host key is known for"))
+}
+
+/// The error for a host that ssh refused as unknown because it cannot read `file`.
+pub fn keys_unreadable(address: &Address, file: &str, why: &std::io::Error) -> Error {
+    let Subject { place, .. } = subject(address, &[]);
+    error(format!(
+        "`{file}`, which says what host keys are known, cannot be read, so {place} was refused"
+    ))
+    .cause(why)
+    .hint(format!(
+        "make it a file that you may read: `ls -l {file}` shows what it is"
+    ))
+}
+
 fn error(message: String) -> Error {
     Error::unreachable(message)
 }

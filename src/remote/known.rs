@@ -1,5 +1,7 @@
 //! The host keys by which this machine knows a host.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -19,17 +21,7 @@ struct Settings {
 /// The keys, each as `<type> <base64>`, revoked ones with `@revoked ` before them. None when no key
 /// is known, or it cannot be found out.
 pub async fn keys(program: &Path, address: &Address) -> Vec<String> {
-    let mut asked = vec!["-G".to_owned()];
-    asked.extend(address.arguments(None));
-    let Some(printed) = output(program, &asked).await else {
-        return Vec::new();
-    };
-    let home = std::env::var("HOME").unwrap_or_default();
-    let mut settings = settings(&printed, &home);
-    if let Some(file) = address.known_hosts() {
-        // As ssh prints it, a name with blanks looks like two.
-        settings.files = vec![file.to_string_lossy().into_owned()];
-    }
+    let settings = settings_of(program, address).await;
     let mut keys = Vec::new();
     for file in &settings.files {
         let find = ["-F", &settings.name(), "-f", file].map(str::to_owned);
@@ -38,6 +30,33 @@ pub async fn keys(program: &Path, address: &Address) -> Vec<String> {
         }
     }
     keys
+}
+
+/// A file with keys of hosts that is there and cannot be read, and why: to ssh, which does not say
+/// so, it is as if it were empty.
+pub async fn unreadable(program: &Path, address: &Address) -> Option<(String, io::Error)> {
+    let files = settings_of(program, address).await.files;
+    files.into_iter().find_map(|file| {
+        let read = File::open(&file).and_then(|mut open| open.read(&mut [0]));
+        let error = read.err()?;
+        (error.kind() != io::ErrorKind::NotFound).then_some((file, error))
+    })
+}
+
+/// Empty when ssh cannot be asked.
+async fn settings_of(program: &Path, address: &Address) -> Settings {
+    let mut asked = vec!["-G".to_owned()];
+    asked.extend(address.arguments(None));
+    let Some(printed) = output(program, &asked).await else {
+        return Settings::default();
+    };
+    let home = std::env::var("HOME").unwrap_or_default();
+    let mut settings = settings(&printed, &home);
+    if let Some(file) = address.known_hosts() {
+        // As ssh prints it, a name with blanks looks like two.
+        settings.files = vec![file.to_string_lossy().into_owned()];
+    }
+    settings
 }
 
 async fn output(program: &Path, args: &[String]) -> Option<String> {

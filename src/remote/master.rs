@@ -12,6 +12,7 @@ use crate::error::{Error, Explain, Result};
 
 use super::address::Address;
 use super::classify;
+use super::known;
 use super::link::Link;
 
 /// Seconds a master waits for the next command after the last one ended.
@@ -49,7 +50,7 @@ pub async fn establish(program: &Path, address: &Address, socket: &Path) -> Resu
             break said;
         }
         if attempt == ATTEMPTS || !classify::was_dropped(&said) {
-            return Err(classify::refused(address, &said));
+            return Err(refused(program, address, &said).await);
         }
         sleep(Duration::from_millis(300) * attempt).await;
         attempt += 1;
@@ -62,6 +63,16 @@ pub async fn establish(program: &Path, address: &Address, socket: &Path) -> Resu
             socket.display()
         ))),
     }
+}
+
+/// Why ssh, which printed `said`, did not connect.
+async fn refused(program: &Path, address: &Address, said: &str) -> Error {
+    if classify::is_unknown(said)
+        && let Some((file, why)) = known::unreadable(program, address).await
+    {
+        return classify::keys_unreadable(address, &file, &why);
+    }
+    classify::refused(address, said)
 }
 
 /// Starts a master that goes to the background once it has logged in; its success and its stderr.

@@ -39,6 +39,10 @@ async fn unknown_host_keys_are_refused_unless_new_ones_are_accepted() {
     let error = refused(&sshd, |ssh| ssh.known_hosts = Some(empty.clone())).await;
     assert!(error.message().contains("is not known"), "{error:?}");
     assert_eq!(std::fs::read_to_string(&empty).unwrap(), "");
+    assert!(
+        error.hints().iter().any(|hint| hint.contains("accept-new")),
+        "{error:?}"
+    );
 
     let ssh = Ssh {
         known_hosts: Some(empty.clone()),
@@ -65,6 +69,19 @@ async fn unknown_host_keys_are_refused_unless_new_ones_are_accepted() {
         matches!(&notices[..], [Event::Notice { message }] if message.contains("Permanently added")),
         "{notices:?}"
     );
+}
+
+#[tokio::test]
+async fn a_file_of_host_keys_that_cannot_be_read_is_not_taken_for_an_unknown_key() {
+    let sshd = Sshd::start("");
+    // Root may read every file, and nobody a folder.
+    let folder = sshd.path("known_folder");
+    std::fs::create_dir(&folder).unwrap();
+    let error = refused(&sshd, |ssh| ssh.known_hosts = Some(folder.clone())).await;
+    assert!(error.message().contains("cannot be read"), "{error:?}");
+    assert!(error.message().contains("known_folder"), "{error:?}");
+    assert!(error.causes()[0].contains("directory"), "{error:?}");
+    assert!(!format!("{error:?}").contains("accept-new"), "{error:?}");
 }
 
 #[tokio::test]
