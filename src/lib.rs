@@ -20,6 +20,7 @@ pub mod engine;
 pub mod error;
 pub mod event;
 pub mod image;
+pub mod interrupt;
 pub mod lab;
 pub mod model;
 pub mod node;

@@ -4,11 +4,9 @@
 //! everything undone, or a clear word on where things stand. This room decides nothing about
 //! what to do; it only decides when to stop and what to take back (spec §12.7, §21.1).
 
-mod interrupt;
 mod undo;
 mod walk;
 
-pub use interrupt::Interrupt;
 pub use walk::{OnFailure, Walk};
 
 use std::future::Future;

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use super::*;
 use crate::error::{Error, Kind};
 use crate::event::Events;
+use crate::interrupt::Interrupt;
 use crate::model::{ReleaseId, StackKey};
 use crate::plan::{Action, Plan, Stage, StepKind};
 

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
 use crate::event::{Event, Events};
+use crate::interrupt::{self, Interrupt};
 use crate::model::HostName;
 use crate::plan::{Plan, Stage, Step, StepKind};
 
+use super::StepRunner;
 use super::undo::{last_batch, undo_all};
-use super::{Interrupt, StepRunner};
 
 /// What to do when a step fails (`--on-failure`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -202,10 +203,7 @@ impl Walk<'_> {
 }
 
 fn interrupted() -> Error {
-    Error::new(
-        Kind::Interrupted,
-        "interrupted: the rollout was undone and the lock released",
-    )
+    interrupt::interrupted("the rollout was undone and the lock released")
 }
 
 fn first(failures: Vec<Error>) -> Error {

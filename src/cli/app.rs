@@ -11,6 +11,7 @@ use crate::config::{self, Resolved, Workspace};
 use crate::engine::{self, Engine, Settings};
 use crate::error::{Explain, Result};
 use crate::event::Events;
+use crate::interrupt::Interrupt;
 use crate::model::{Context, HostName, Origin};
 use crate::report::Report;
 use crate::script::{self, Scripts};
@@ -28,6 +29,7 @@ pub struct App {
     pub report: Report,
     workspace: OnceLock<Workspace>,
     resolved: OnceLock<Resolved>,
+    interrupt: OnceLock<Interrupt>,
 }
 
 impl App {
@@ -43,6 +45,7 @@ impl App {
             report,
             workspace: OnceLock::new(),
             resolved: OnceLock::new(),
+            interrupt: OnceLock::new(),
         })
     }
 
@@ -140,6 +143,11 @@ impl App {
         self.report.events()
     }
 
+    /// Ctrl-C and SIGTERM, listened for since this was first called, which takes a runtime.
+    pub fn interrupt(&self) -> &Interrupt {
+        self.interrupt.get_or_init(Interrupt::listen)
+    }
+
     /// How the project is loaded: flags over the context's defaults (spec §5.2).
     ///
     /// # Errors
@@ -200,6 +208,7 @@ impl App {
             confirm: self.global.confirm.clone(),
             hosts: self.chosen(&[self.global.hosts.as_slice(), &hosts].concat())?,
             events: self.events(),
+            interrupt: self.interrupt().clone(),
         });
         // A project that cannot be loaded is reported by the verb that needs it; `-p` does not.
         if self.global.project_name.is_none()

@@ -10,12 +10,15 @@ use crate::report::{Table, bytes};
 
 /// List the images of the project's services, and with `--hosts` what each host keeps of them
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    override_usage = "webpods images [OPTIONS] [SERVICE]...\n       webpods images [OPTIONS] --hosts[=<HOSTS>...]",
+    after_help = "\
 Examples:
   webpods images                       what is known here
-  webpods -c staging images --hosts    what the hosts keep, and for whom")]
+  webpods -c staging images --hosts    what the hosts keep, and for whom"
+)]
 pub struct Images {
-    /// Only these services
+    /// Only these services; `--hosts` shows those of all
     #[arg(value_name = "SERVICE", conflicts_with = "hosts")]
     services: Vec<String>,
 

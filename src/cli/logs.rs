@@ -110,7 +110,7 @@ async fn show(
     if follow {
         tokio::select! {
             result = printing => result?,
-            _ = tokio::signal::ctrl_c() => {}
+            () = app.interrupt().requested() => {}
         }
     } else {
         printing.await?;

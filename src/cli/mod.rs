@@ -43,6 +43,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::engine::Lifecycle;
 use crate::error::{Error, Explain, Kind, Result};
+use crate::interrupt::interrupted;
 use crate::report::{self, Report};
 pub use app::App;
 use global::Global;
@@ -145,40 +146,74 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
         Verb::Init(_) => init::Init::run(app),
         Verb::Config(verb) => verb.run(app),
         Verb::Context(verb) => verb.run(app),
-        Verb::Node(verb) => block_on(verb.run(app)),
-        Verb::Proxy(verb) => block_on(verb.run(app)),
         Verb::Script(verb) => verb.run(app),
-        Verb::Lab(verb) => block_on(verb.run(app)),
         Verb::Completion(verb) => verb.run(app),
-        Verb::Build(verb) => block_on(verb.run(app)),
-        Verb::Images(verb) => block_on(verb.run(app)),
-        Verb::Pull(verb) => block_on(verb.run(app)),
-        Verb::Push(verb) => block_on(verb.run(app)),
-        Verb::Diff(verb) => block_on(verb.run(app)),
-        Verb::Up(verb) | Verb::Deploy(verb) => block_on(verb.run(app)),
-        Verb::Down(verb) => block_on(verb.run(app)),
-        Verb::Rollback(verb) => block_on(verb.run(app)),
-        Verb::Ps(verb) => block_on(verb.run(app)),
-        Verb::Logs(verb) => block_on(verb.run(app)),
-        Verb::Exec(verb) => block_on(verb.run(app)),
-        Verb::Start(verb) => block_on(verb.run(app, Lifecycle::Start)),
-        Verb::Stop(verb) => block_on(verb.run(app, Lifecycle::Stop)),
-        Verb::Restart(verb) => block_on(verb.run(app, Lifecycle::Restart)),
-        Verb::Rm(verb) => block_on(verb.run(app)),
-        Verb::Status(verb) => block_on(verb.run(app)),
-        Verb::Release(verb) => block_on(verb.run(app)),
-        Verb::Cleanup(verb) => block_on(verb.run(app)),
-        Verb::Prune(verb) => block_on(verb.run(app)),
+        Verb::Node(verb) => until_stopped(app, TO_REPEAT, verb.run(app)),
+        Verb::Proxy(verb) => until_stopped(app, TO_REPEAT, verb.run(app)),
+        Verb::Lab(verb) => until_stopped(app, TO_REPEAT, verb.run(app)),
+        Verb::Build(verb) => until_stopped(app, MADE, verb.run(app)),
+        Verb::Pull(verb) => until_stopped(app, MADE, verb.run(app)),
+        Verb::Images(verb) => until_stopped(app, LOOKED, verb.run(app)),
+        Verb::Diff(verb) => until_stopped(app, LOOKED, verb.run(app)),
+        Verb::Ps(verb) => until_stopped(app, LOOKED, verb.run(app)),
+        Verb::Logs(verb) => until_stopped(app, LOOKED, verb.run(app)),
+        Verb::Status(verb) => until_stopped(app, LOOKED, verb.run(app)),
+        Verb::Release(verb) => until_stopped(app, LOOKED, verb.run(app)),
+        Verb::Exec(verb) => until_stopped(app, INSIDE, verb.run(app)),
+        // These hold the project's lock, and let it go before they end.
+        Verb::Push(verb) => block_on(app, verb.run(app)),
+        Verb::Up(verb) | Verb::Deploy(verb) => block_on(app, verb.run(app)),
+        Verb::Down(verb) => block_on(app, verb.run(app)),
+        Verb::Rollback(verb) => block_on(app, verb.run(app)),
+        Verb::Start(verb) => block_on(app, verb.run(app, Lifecycle::Start)),
+        Verb::Stop(verb) => block_on(app, verb.run(app, Lifecycle::Stop)),
+        Verb::Restart(verb) => block_on(app, verb.run(app, Lifecycle::Restart)),
+        Verb::Rm(verb) => block_on(app, verb.run(app)),
+        Verb::Cleanup(verb) => block_on(app, verb.run(app)),
+        Verb::Prune(verb) => block_on(app, verb.run(app)),
     }
 }
 
-/// Runs a verb that talks to hosts.
-fn block_on(verb: impl Future<Output = Result<()>>) -> Result<()> {
+/// How things stand when a verb was left, and what to do about it.
+type Stands = (&'static str, &'static str);
+
+const LOOKED: Stands = ("nothing was changed", "run the command again");
+const MADE: Stands = (
+    "nothing was changed on any host",
+    "run the command again; what was built is not built again",
+);
+const TO_REPEAT: Stands = (
+    "a part of it may be done",
+    "run the command again: it goes on from what it finds",
+);
+const INSIDE: Stands = (
+    "the command in the container may go on",
+    "see what runs there: `webpods exec SERVICE -- ps`",
+);
+
+/// Runs a verb that talks to hosts and that may be left at any moment.
+fn until_stopped(
+    app: &App,
+    (stands, next): Stands,
+    verb: impl Future<Output = Result<()>>,
+) -> Result<()> {
+    let stopped = || interrupted(stands).hint(next);
+    block_on(app, async {
+        app.interrupt().unless_requested(stopped, verb).await
+    })
+}
+
+/// Runs a verb that talks to hosts and heeds the app's interrupt itself.
+fn block_on(app: &App, verb: impl Future<Output = Result<()>>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .explain(|| "cannot start")?;
-    let result = runtime.block_on(verb);
+    let result = runtime.block_on(async {
+        // From here on Ctrl-C is a request.
+        app.interrupt();
+        verb.await
+    });
     // A read of the terminal cannot be taken back; waiting for it would need one more key press.
     runtime.shutdown_background();
     result

@@ -193,7 +193,7 @@ impl Bootstrap {
         }
         let mut failed = std::mem::take(&mut survey.failed);
         if survey.has_needs() {
-            self.agree(app)?;
+            self.agree(app).await?;
             for (host, result) in survey.carry_out().await {
                 match result {
                     Ok(()) => app.report.line(&format!("{host}: done")),
@@ -207,11 +207,14 @@ impl Bootstrap {
         together(failed, "hosts were not set up")
     }
 
-    fn agree(&self, app: &App) -> Result<()> {
+    async fn agree(&self, app: &App) -> Result<()> {
         if self.yes {
             return Ok(());
         }
-        match app.report.ask("Do this?") {
+        let report = app.report.clone();
+        // On a thread of its own, so that Ctrl-C is an answer too.
+        let asked = tokio::task::spawn_blocking(move || report.ask("Do this?"));
+        match asked.await.ok().flatten() {
             Some(true) => Ok(()),
             Some(false) => Err(Error::new(Kind::Refused, "nothing was changed")),
             None => Err(Error::new(

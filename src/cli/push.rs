@@ -1,11 +1,11 @@
 //! `webpods push` (spec §6.2, §12).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::App;
-use super::rollout::services;
+use super::rollout::{LockFlags, services};
 use crate::engine::RolloutOptions;
 use crate::error::{Error, Kind, Result};
 use crate::report::Format;
@@ -33,11 +33,20 @@ pub struct Push {
     /// uses your agent for that
     #[arg(long)]
     fanout: bool,
+
+    #[command(flatten)]
+    lock: LockFlags,
 }
 
 impl Push {
     /// Runs it.
     pub async fn run(self, app: &App) -> Result<()> {
+        if self.from.as_deref() == Some(Path::new("-")) {
+            let message = "`push --from` reads a file or a folder, not standard input";
+            return Err(Error::new(Kind::Usage, message)
+                .hint("write it into a file first: `cat > images.tar`, then `--from images.tar`")
+                .hint("for a file of that name: `--from ./-`"));
+        }
         if let Some(origin @ ("ci" | "local")) = self.from.as_ref().and_then(|from| from.to_str()) {
             let message = "`--from` of `webpods push` names an archive";
             return Err(Error::new(Kind::Usage, message)
@@ -52,6 +61,7 @@ impl Push {
         let options = RolloutOptions {
             services: services(&self.services)?,
             fanout: self.fanout,
+            wait: self.lock.wait,
             ..RolloutOptions::default()
         };
         // What was sent is said when it has arrived.

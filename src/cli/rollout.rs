@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::apply::{Interrupt, OnFailure};
+use crate::apply::OnFailure;
 use crate::engine::{BuildMode, Engine, Outcome, RolloutOptions, View};
 use crate::error::{Error, Kind, Result};
 use crate::model::ServiceName;
@@ -171,9 +171,7 @@ pub async fn roll(
 ) -> Result<Outcome> {
     app.banner(engine).await?;
     // A plan without steps says itself that there is nothing to do, and why.
-    engine
-        .roll(action, options, &Shown { app }, Interrupt::listen())
-        .await
+    engine.roll(action, options, &Shown { app }).await
 }
 
 struct Shown<'a> {

@@ -111,7 +111,11 @@ impl Engine {
         };
         let at_once = self.settings.context.artifacts.concurrency.max(1);
         let transfers = stream::iter(transfers).buffer_unordered(at_once);
-        let (results, ()) = tokio::join!(transfers.collect::<Vec<_>>(), pass_on);
+        let results = tokio::select! {
+            (results, ()) = futures_util::future::join(transfers.collect::<Vec<_>>(), pass_on) => results,
+            // What is on its way over a thin line is not waited for.
+            () = self.settings.interrupt.requested() => Vec::new(),
+        };
         for (host, result) in results {
             ahead.shipped.insert(host, result.unwrap_or_default());
         }

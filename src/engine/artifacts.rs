@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, near_miss};
 use crate::image;
+use crate::interrupt::interrupted;
 use crate::model::{Build, Digest, HostName, Image, ImageState, Observed, Project, ServiceName};
 
 use super::ahead::Ahead;
@@ -143,8 +144,13 @@ impl Engine {
             let states = self.realise_here(self.survey_here(options).await?).await?;
             return Ok(rows(&states));
         };
+        // Whoever waits for a build wants to know before whether its file can be written.
+        let outlet = image::Outlet::open(path)?;
         let states = self.realise_for_file(options).await?;
-        self.store().await?.carry_out(known(&states), path).await?;
+        self.store()
+            .await?
+            .carry_out(known(&states), outlet)
+            .await?;
         Ok(rows(&states))
     }
 
@@ -176,11 +182,15 @@ impl Engine {
         from: Option<&Path>,
         ahead: &mut Ahead,
     ) -> Result<Vec<Sent>> {
+        let interrupt = &self.settings.interrupt;
         let (states, observed) = match from {
             Some(path) => {
-                let states = self.carried(options, path).await?;
-                let observed = self.observe(&known(&states)).await?;
-                (states, observed)
+                let found = async {
+                    let states = self.carried(options, path).await?;
+                    let observed = self.observe(&known(&states)).await?;
+                    Ok((states, observed))
+                };
+                interrupt.unless_requested(broken_off, found).await?
             }
             None => Box::pin(self.made(authority, options, ahead)).await?,
         };
@@ -189,12 +199,16 @@ impl Engine {
         if plan.images.iter().any(|image| !image.shipments.is_empty()) {
             if ahead.lease.is_none() {
                 let nodes = self.nodes().await?;
-                let lease = self.lease(nodes, &plan.key, authority, None).await?;
+                let lease = self
+                    .lease(nodes, &plan.key, authority, options.wait)
+                    .await?;
                 ahead.lease = Some(lease);
             }
-            self.gather(&plan, &observed).await?;
+            let gathered = self.gather(&plan, &observed);
+            interrupt.unless_requested(broken_off, gathered).await?;
         }
-        self.send(&plan, std::mem::take(&mut ahead.shipped)).await
+        let sent = self.send(&plan, std::mem::take(&mut ahead.shipped));
+        interrupt.unless_requested(broken_off, sent).await
     }
 
     /// Images that are all there, and the fleet. What is made here is being sent meanwhile.
@@ -205,10 +219,12 @@ impl Engine {
         ahead: &mut Ahead,
     ) -> Result<(States, Observed)> {
         let store = self.store().await?;
+        let interrupt = &self.settings.interrupt;
         loop {
             let (tidings, stop) = (store.listen(), Arc::new(AtomicBool::new(false)));
             let surveyed = async {
-                let surveyed = self.make_images(options).await;
+                let made = self.make_images(options);
+                let surveyed = interrupt.unless_requested(broken_off, made).await;
                 // Nobody waits for bytes to learn that a build failed.
                 stop.store(surveyed.is_err(), Ordering::Relaxed);
                 store.hush();
@@ -218,7 +234,9 @@ impl Engine {
             let (surveyed, sent) = tokio::join!(surveyed, sent);
             ahead.add(sent);
             let surveyed = surveyed?;
-            if let Some(observed) = self.observe_for(&surveyed).await? {
+            let observed = self.observe_for(&surveyed);
+            let observed = interrupt.unless_requested(broken_off, observed).await?;
+            if let Some(observed) = observed {
                 return Ok((surveyed.states, observed));
             }
         }
@@ -277,6 +295,12 @@ impl Engine {
             .hint("`x-artifacts: {source: client}` has images sent from here")),
         }
     }
+}
+
+/// A stop while images are on their way.
+fn broken_off() -> Error {
+    interrupted("what has arrived stays on the hosts, and the lock is released")
+        .hint("run `push` again: it goes on where it stopped")
 }
 
 /// The named services, what they depend on and what their images are built from; empty stays empty

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{ContainerObserved, HostName, RunState, StackKey};
 
 use super::select::{Seen, Selected, Selection, select};
+use super::upkeep::in_part;
 use super::{Authority, Engine};
 
 /// What to do with containers.
@@ -113,7 +114,10 @@ impl Engine {
         let key = self.key().await?;
         let nodes = self.connect_selected().await?;
         let lease = self.lease(nodes, &key, authority, wait).await?;
-        let result = self.act(nodes, verb, selection).await;
+        let stopped = || in_part(verb.name());
+        let acted = self.act(nodes, verb, selection);
+        let interrupt = &self.settings.interrupt;
+        let result = interrupt.unless_requested(stopped, acted).await;
         self.let_go(lease, &result).await;
         result
     }

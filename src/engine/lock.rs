@@ -59,6 +59,7 @@ impl Rollout<'_> {
                 release: Some(shown.release),
                 goal: shown.state.clone(),
                 wait: self.options.wait,
+                stop: settings.interrupt.clone(),
                 events: settings.events.clone(),
             })
             .await?;

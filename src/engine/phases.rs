@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::apply::{Interrupt, Walk};
+use crate::apply::Walk;
 use crate::error::{Error, Kind, Result};
+use crate::interrupt::interrupted;
 use crate::model::{ImageState, Observed, Release, ReleaseStatus, ServiceName};
 use crate::plan::{self, Action, Plan};
 use crate::script::{PhaseFuture, Phases, Runner, Scene};
@@ -23,7 +24,6 @@ pub(super) struct Rollout<'a> {
     pub(super) action: Action,
     pub(super) options: RolloutOptions,
     pub(super) view: &'a dyn View,
-    interrupt: Interrupt,
     pub(super) progress: Mutex<Progress>,
 }
 
@@ -47,20 +47,17 @@ impl Phases for Rollout<'_> {
 
     fn phase<'a>(&'a self, name: &'a str) -> PhaseFuture<'a> {
         Box::pin(async move {
-            if self.interrupt.is_requested() && name != "apply" {
-                return Err(Error::new(
-                    Kind::Interrupted,
-                    "interrupted before anything was changed",
-                ));
-            }
+            let interrupt = &self.engine.settings.interrupt;
             match name {
-                "guard" => self.guard().await,
-                "build" => self.build().await,
-                "observe" => self.observe().await,
-                "plan" => self.plan().await,
-                "show" => self.show().await,
-                "lock" => self.lock().await,
+                // What stands on hosts by then is brought to an end before it is left.
                 "apply" => self.apply().await,
+                _ if interrupt.is_requested() => Err(unchanged()),
+                "lock" => self.lock().await,
+                "guard" => interrupt.unless_requested(unchanged, self.guard()).await,
+                "build" => interrupt.unless_requested(unchanged, self.build()).await,
+                "observe" => interrupt.unless_requested(unchanged, self.observe()).await,
+                "plan" => interrupt.unless_requested(unchanged, self.plan()).await,
+                "show" => self.show().await,
                 other => Err(Error::user(format!("there is no phase `{other}`"))
                     .hint(format!("phases: {}", self.names().join(", ")))),
             }
@@ -74,14 +71,12 @@ impl<'a> Rollout<'a> {
         action: Action,
         options: RolloutOptions,
         view: &'a dyn View,
-        interrupt: Interrupt,
     ) -> Self {
         Self {
             engine,
             action,
             options,
             view,
-            interrupt,
             progress: Mutex::new(Progress::default()),
         }
     }
@@ -195,7 +190,9 @@ impl<'a> Rollout<'a> {
         sign(&mut plan, &self.engine.settings.by);
         let engine = self.engine;
         if let Some(observed) = &progress.observed {
-            engine.gather(&plan, observed).await?;
+            let gathered = engine.gather(&plan, observed);
+            let interrupt = &engine.settings.interrupt;
+            interrupt.unless_requested(unchanged, gathered).await?;
         }
         let nodes = engine.nodes().await?;
         let settings = &engine.settings;
@@ -213,7 +210,7 @@ impl<'a> Rollout<'a> {
             plan: &plan,
             runner: &runner,
             events: &settings.events,
-            interrupt: self.interrupt.clone(),
+            interrupt: settings.interrupt.clone(),
             on_failure: self.options.on_failure,
             concurrency: settings.context.artifacts.concurrency,
             journal: &|stage| lease.stage(stage),
@@ -292,7 +289,13 @@ impl<'a> Rollout<'a> {
     }
 }
 
-fn ended(kind: Kind) -> state::Outcome {
+/// A stop before anything that runs was changed.
+fn unchanged() -> Error {
+    interrupted("nothing that runs was changed")
+        .hint("run the command again; what was built is not built again")
+}
+
+pub(super) fn ended(kind: Kind) -> state::Outcome {
     match kind {
         Kind::Undone => state::Outcome::Undone,
         Kind::Interrupted => state::Outcome::Interrupted,

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::apply::{Interrupt, OnFailure};
+use crate::apply::OnFailure;
 use crate::error::Result;
 use crate::image::BuildMode;
 use crate::model::{ImageState, Observed, ReleaseId, ServiceName};
@@ -77,7 +77,6 @@ impl Engine {
         action: Action,
         options: RolloutOptions,
         view: &dyn View,
-        interrupt: Interrupt,
     ) -> Result<Outcome> {
         let pipeline = Pipeline::new(
             &self.settings.scripts,
@@ -88,7 +87,7 @@ impl Engine {
             },
             &self.settings.events,
         )?;
-        let rollout = Rollout::new(self, action, options, view, interrupt);
+        let rollout = Rollout::new(self, action, options, view);
         let result = pipeline.run(&rollout).await;
         rollout.finish(result).await
     }

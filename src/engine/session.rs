@@ -1,6 +1,7 @@
 //! What every verb shares: settings, connections, the loaded project.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
@@ -12,6 +13,7 @@ use crate::docker::{self, Nodes};
 use crate::error::Result;
 use crate::event::Events;
 use crate::image::{self, Store};
+use crate::interrupt::{Interrupt, interrupted};
 use crate::model::{Context, HostName, Image, Observed, Origin, Project, ProjectName, StackKey};
 use crate::observe;
 use crate::plan::{Policy as _, RenderRequest};
@@ -38,6 +40,8 @@ pub struct Settings {
     pub hosts: Vec<HostName>,
     /// Where events go.
     pub events: Events,
+    /// Ctrl-C: long work ends where it does no harm.
+    pub interrupt: Interrupt,
 }
 
 /// A command's view of one context and project. Connections and files are opened once, when
@@ -139,7 +143,7 @@ impl Engine {
             .get_or_try_init(|| async {
                 let (context, events) = (&self.settings.context, &self.settings.events);
                 let nodes = self.selected_nodes()?.and_others(context, events)?;
-                nodes.open().await?;
+                self.while_looking(nodes.open()).await?;
                 Ok(nodes)
             })
             .await
@@ -165,8 +169,20 @@ impl Engine {
     /// Every host that cannot be used is named (exit 7).
     pub(super) async fn connect_selected(&self) -> Result<&Nodes> {
         let nodes = self.selected_nodes()?;
-        nodes.greet().await?;
+        self.while_looking(nodes.greet()).await?;
         Ok(nodes)
+    }
+
+    /// `work` that changes nothing, unless a stop is requested.
+    pub(super) async fn while_looking<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let stopped = || interrupted("nothing was changed on any host");
+        self.settings
+            .interrupt
+            .unless_requested(stopped, work)
+            .await
     }
 
     /// The local blob store.

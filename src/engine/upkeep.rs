@@ -7,11 +7,13 @@ use futures_util::future::join_all;
 use serde::Serialize;
 
 use crate::docker::Nodes;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::image;
+use crate::interrupt::interrupted;
 use crate::model::{HostName, ProjectState, ReleaseId, ReleaseStatus, RunState, StackKey};
 use crate::state::{self, Copies, Lease, Who, together};
 
+use super::phases::ended;
 use super::{Authority, Engine, containers};
 
 /// What `prune` frees on one host.
@@ -44,10 +46,13 @@ impl Engine {
         let key = self.key().await?;
         let nodes = self.nodes().await?;
         if dry_run {
-            return self.clean(nodes, &key, None).await;
+            return self.while_looking(self.clean(nodes, &key, None)).await;
         }
         let lease = self.lease(nodes, &key, authority, wait).await?;
-        let result = self.clean(nodes, &key, Some(&lease)).await;
+        let stopped = || in_part("cleanup");
+        let cleaned = self.clean(nodes, &key, Some(&lease));
+        let interrupt = &self.settings.interrupt;
+        let result = interrupt.unless_requested(stopped, cleaned).await;
         self.let_go(lease, &result).await;
         result
     }
@@ -65,10 +70,13 @@ impl Engine {
         let key = self.key().await?;
         let nodes = self.connect_selected().await?;
         if dry_run {
-            return self.free(nodes, &key, true).await;
+            return self.while_looking(self.free(nodes, &key, true)).await;
         }
         let lease = self.lease(nodes, &key, authority, wait).await?;
-        let result = self.free(nodes, &key, false).await;
+        let stopped = || in_part("prune");
+        let freed = self.free(nodes, &key, false);
+        let interrupt = &self.settings.interrupt;
+        let result = interrupt.unless_requested(stopped, freed).await;
         self.let_go(lease, &result).await;
         result
     }
@@ -87,6 +95,7 @@ impl Engine {
                 release: None,
                 goal: None,
                 wait,
+                stop: self.settings.interrupt.clone(),
                 events: self.settings.events.clone(),
             })
             .await
@@ -95,7 +104,7 @@ impl Engine {
     pub(super) async fn let_go<T>(&self, lease: Lease, result: &Result<T>) {
         let (outcome, message) = match result {
             Ok(_) => (state::Outcome::Done, None),
-            Err(error) => (state::Outcome::Failed, Some(error.message().to_owned())),
+            Err(error) => (ended(error.kind()), Some(error.message().to_owned())),
         };
         if let Err(error) = lease.release(outcome, message).await {
             self.settings.events.warn(error.to_string());
@@ -180,6 +189,12 @@ impl Engine {
             })
             .collect()
     }
+}
+
+/// A stop in the middle of something that can be done again for the rest.
+pub(super) fn in_part(verb: &str) -> Error {
+    interrupted("a part of it may be done, and the lock is released")
+        .hint(format!("run `{verb}` again: it does the rest"))
 }
 
 /// Drops failed releases and the oldest beyond `retain`; never the active one. Returns which.

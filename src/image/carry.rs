@@ -1,14 +1,15 @@
 //! Images in files: brought to a machine that reaches no registry, or taken to one.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::archive::{Archive, Wanted, in_full};
+use super::archive::{Archive, WRITERS, Wanted, in_full};
 use super::layout::{self, Named};
+use super::outlet::Outlet;
 use super::{Store, survey};
-use crate::error::{Error, Explain, Result};
+use crate::error::{Error, Result};
 use crate::model::{Image, Project, ServiceName};
 
 impl Store {
@@ -48,16 +49,17 @@ impl Store {
     }
 
     /// Writes images under what the Compose file calls them into an archive that `docker load`
-    /// reads, and [`Store::carry_in`]. The file appears when it is complete.
+    /// reads, and [`Store::carry_in`]. The file appears when it is complete; dropped before, nothing is left of it.
     ///
     /// # Errors
     /// An image is not complete in the store; the file cannot be written.
-    pub async fn carry_out(&self, images: Vec<Image>, path: &Path) -> Result<()> {
+    pub async fn carry_out(&self, images: Vec<Image>, outlet: Outlet) -> Result<()> {
         let store = self.clone();
-        let path = path.to_owned();
-        tokio::task::spawn_blocking(move || write(&store, &images, &path))
+        let (file, unfinished) = outlet.into_parts();
+        tokio::task::spawn_blocking(move || write(&store, &images, file))
             .await
-            .unwrap_or_else(|error| Err(Error::user("the archive cannot be written").cause(error)))
+            .unwrap_or_else(|error| Err(unwritable().cause(error)))?;
+        unfinished.complete()
     }
 }
 
@@ -77,10 +79,7 @@ fn read(store: &Store, asked: &[Asked], path: &Path) -> Result<BTreeMap<ServiceN
              with one",
             path.display()
         ))
-        .hint(
-            "`webpods pull --to`, `docker save` and `docker buildx build --output type=oci` write \
-             some",
-        ));
+        .hint(WRITERS));
     }
     let mut found = BTreeMap::new();
     for one in asked {
@@ -140,7 +139,11 @@ fn of_platforms(archive: &Archive<'_>, asked: &Asked, alone: bool) -> Result<Vec
     }
 }
 
-fn write(store: &Store, images: &[Image], path: &Path) -> Result<()> {
+fn unwritable() -> Error {
+    Error::user("the archive cannot be written")
+}
+
+fn write(store: &Store, images: &[Image], file: File) -> Result<()> {
     let mut named: Vec<Named> = Vec::new();
     for image in images.iter().flat_map(Image::all).map(Image::alone) {
         let name = in_full(&image.reference);
@@ -163,26 +166,11 @@ fn write(store: &Store, images: &[Image], path: &Path) -> Result<()> {
         ))
         .hint("`webpods build --force` or `webpods pull` makes it whole"));
     }
-    let unwritable = || format!("`{}` cannot be written", path.display());
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder).explain(unwritable)?;
-    let mut buffered = BufWriter::with_capacity(256 << 10, file.as_file_mut());
-    layout::archive(store, &named, &mut buffered).explain(unwritable)?;
-    buffered.flush().explain(unwritable)?;
-    drop(buffered);
-    file.as_file().sync_all().explain(unwritable)?;
-    // As any file of the user's, where the temporary one is for nobody else.
-    let readable = std::fs::Permissions::from_mode(0o644);
-    file.as_file()
-        .set_permissions(readable)
-        .explain(unwritable)?;
-    file.persist(path)
-        .map_err(|error| error.error)
-        .explain(unwritable)?;
-    Ok(())
+    let mut file = BufWriter::with_capacity(256 << 10, file);
+    layout::archive(store, &named, &mut file)
+        .and_then(|()| file.flush())
+        .and_then(|()| file.get_ref().sync_all())
+        .map_err(|error| unwritable().cause(error))
 }
 
 #[cfg(test)]
@@ -201,6 +189,12 @@ mod tests {
             reference: reference.to_owned(),
             platforms: platforms.iter().copied().map(str::to_owned).collect(),
         }
+    }
+
+    fn write(store: &Store, images: &[Image], path: &Path) -> Result<()> {
+        let (file, rest) = Outlet::open(path)?.into_parts();
+        super::write(store, images, file)?;
+        rest.complete()
     }
 
     /// Two images in one archive, and a store that has seen neither.
@@ -264,6 +258,42 @@ mod tests {
         let error = refused(&secret);
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
         assert!(error.message().contains("cannot be used"), "{error}");
+        for (name, text) in [("text", "no block"), (".env", "PASSWORD=hunter2\n")] {
+            let short = folder.path().join(name);
+            std::fs::write(&short, text).unwrap();
+            let error = refused(&short);
+            assert!(
+                error.causes()[0].contains("no archive of images"),
+                "{error:?}"
+            );
+            assert!(error.hints()[0].contains("docker save"), "{error:?}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+        }
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        let error = refused(&pipe);
+        assert!(
+            error.message().contains("neither a file nor a folder"),
+            "{error}"
+        );
+        assert!(error.hints()[0].contains("into a file"), "{error:?}");
+    }
+
+    #[test]
+    fn a_blob_that_is_missing_in_a_folder_is_named() {
+        let (folder, images, store) = carried();
+        let unpacked = folder.path().join("layout");
+        let bytes = std::fs::read(folder.path().join("images.tar")).unwrap();
+        tar::Archive::new(&*bytes).unpack(&unpacked).unwrap();
+        // The base of both.
+        let base = images[0].layers[0].digest.hex();
+        std::fs::remove_file(unpacked.join("blobs/sha256").join(base)).unwrap();
+        std::fs::remove_file(unpacked.join("manifest.json")).unwrap();
+        let services = [service("web", "shop-web")];
+        let error = read(&store, &services, &unpacked).unwrap_err();
+        assert!(error.to_string().contains(base), "{error}");
+        assert!(error.to_string().contains("does not hold it"), "{error}");
     }
 
     #[test]

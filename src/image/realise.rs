@@ -121,7 +121,8 @@ impl Store {
             ))
             .hint("`docker buildx use default` builds where images are kept")
         })?;
-        let mut image = self.obtain(engine, &id, &work.reference, platform).await?;
+        let obtained = self.obtain(engine, &id, &work.reference, platform).await;
+        let mut image = obtained.map_err(|error| without_layers(error, service))?;
         if let Some(wanted) = platform
             && !made_for(&image.platform, wanted)
         {
@@ -194,7 +195,8 @@ impl Store {
             pulled.map_err(|error| failed(error.to_string()))?;
         }
         let id = engine.image_content(reference).await?.id;
-        let image = self.obtain(engine, &id, reference, platform).await?;
+        let obtained = self.obtain(engine, &id, reference, platform).await;
+        let image = obtained.map_err(|error| without_layers(error, work.service))?;
         self.remember_named(reference, &image)?;
         Ok(image)
     }
@@ -216,6 +218,20 @@ fn wrong_platform(service: &Service, made: &str, wanted: &str) -> Error {
     .hint("or remove `platform` from the service to deploy to hosts of this machine's kind")
 }
 
+/// Says which image it was that an engine did not hand out because nothing is in it.
+fn without_layers(error: Error, service: &Service) -> Error {
+    let empty = |cause: &String| cause.contains("empty export");
+    if !error.causes().iter().any(empty) {
+        return error;
+    }
+    let message = format!(
+        "the image of service `{}` has no layers, and this machine's Docker hands out no such image",
+        service.name
+    );
+    let advice = "copy at least one file into it: `COPY` or `ADD` in its Dockerfile makes a layer";
+    error.context(message).hint(advice)
+}
+
 fn no_docker() -> Error {
     Error::user("there is no `docker` command on this machine, which builds images")
         .hint("install the Docker CLI, or build elsewhere and name the result in `image:`")
@@ -224,6 +240,18 @@ fn no_docker() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_image_that_is_not_handed_out_is_named() {
+        let service = crate::model::fixtures::service("web");
+        let refusal = Error::user("cannot export").cause("empty export - not implemented");
+        let told = without_layers(refusal, &service);
+        assert!(told.message().contains("`web` has no layers"), "{told:?}");
+        assert_eq!(told.causes().len(), 2, "{told:?}");
+        assert!(told.hints()[0].contains("COPY"), "{told:?}");
+        let other = without_layers(Error::user("disk").cause("full"), &service);
+        assert_eq!(other.message(), "disk");
+    }
 
     #[test]
     fn a_variant_left_out_is_no_other_platform() {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::event::Events;
+use crate::interrupt::{Interrupt, interrupted};
 use crate::model::{HostName, Observed, ProjectState, ReleaseId};
 
 use super::audit::{self, Record};
@@ -39,6 +40,8 @@ pub struct Request {
     pub goal: Option<ProjectState>,
     /// How long to wait for another to let go.
     pub wait: Option<Duration>,
+    /// Ends the waiting; an attempt that has begun is finished, so that nothing stays locked.
+    pub stop: Interrupt,
     /// Take-overs and waiting are announced here.
     pub events: Events,
 }
@@ -73,6 +76,11 @@ impl Lease {
         let deadline = request.wait.map(|wait| Instant::now() + wait);
         let mut announced = false;
         let all = loop {
+            if request.stop.is_requested() {
+                return Err(interrupted(
+                    "the lock was not taken and nothing was changed",
+                ));
+            }
             match take_all(sites, &token, request).await? {
                 Ok(all) => break all,
                 Err(held) => {
@@ -87,7 +95,10 @@ impl Lease {
                     }
                 }
             }
-            tokio::time::sleep(ASKED).await;
+            tokio::select! {
+                () = tokio::time::sleep(ASKED) => {}
+                () = request.stop.requested() => {}
+            }
         };
         let shared = Arc::new(Shared {
             sites: sites.to_vec(),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// Rooms and what they may use besides `model`, `error` and `event`.
+/// Rooms and what they may use besides `model`, `error`, `event` and `interrupt`.
 const EDGES: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("event", &[]),
+    ("interrupt", &[]),
     ("model", &[]),
     ("plan", &[]),
     ("compose", &[]),
@@ -42,7 +43,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-const EVERYWHERE: [&str; 3] = ["model", "error", "event"];
+const EVERYWHERE: [&str; 4] = ["model", "error", "event", "interrupt"];
 
 #[test]
 fn rooms_use_only_what_they_may() {

@@ -26,5 +26,6 @@ mod relations;
 mod same;
 mod shipping;
 mod shop;
+mod stopped;
 mod support;
 mod trouble;

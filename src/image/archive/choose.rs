@@ -100,12 +100,12 @@ struct DockerManifest {
 ///
 /// # Errors
 /// A document cannot be read or is another one than its digest says; a layer may not be
-/// distributed.
+/// distributed; of no image everything is there.
 pub(super) fn images(members: &Members) -> Result<Vec<Found>> {
-    let mut all = Vec::new();
+    let (mut all, mut absent) = (Vec::new(), None);
     if let Some(bytes) = members.document("index.json")? {
         let index: Index = parse("index.json", &bytes)?;
-        from_index(members, &index, None, 0, &mut all)?;
+        from_index(members, &index, None, 0, &mut all, &mut absent)?;
     }
     let from_index = !all.is_empty();
     if let Some(bytes) = members.document("manifest.json")? {
@@ -118,6 +118,9 @@ pub(super) fn images(members: &Members) -> Result<Vec<Found>> {
                 Err(error) => return Err(error),
             }
         }
+    }
+    if let (true, Some(absent)) = (all.is_empty(), absent) {
+        return Err(missing(&absent));
     }
     let mut images: Vec<Found> = Vec::new();
     for found in all {
@@ -200,6 +203,7 @@ fn from_index(
     above: Option<&str>,
     depth: usize,
     found: &mut Vec<Found>,
+    absent: &mut Option<String>,
 ) -> Result<()> {
     if depth > DEEPEST_INDEX {
         return Err(Error::user("the archive's indexes nest too deeply"));
@@ -210,17 +214,20 @@ fn from_index(
         }
         // An index lists platforms that were never fetched.
         let Some(bytes) = document(members, descriptor)? else {
+            absent.get_or_insert_with(|| descriptor.path());
             continue;
         };
         let path = descriptor.path();
         let name = descriptor.name();
         let name = name.as_deref().or(above);
         if descriptor.is_index() {
-            from_index(members, &parse(&path, &bytes)?, name, depth + 1, found)?;
+            let below = parse(&path, &bytes)?;
+            from_index(members, &below, name, depth + 1, found, absent)?;
             continue;
         }
         let manifest: Manifest = parse(&path, &bytes)?;
         let Some(config) = document(members, &manifest.config)? else {
+            absent.get_or_insert_with(|| manifest.config.path());
             continue;
         };
         if let Some(layer) = manifest.layers.iter().find(|layer| layer.is_foreign()) {
@@ -230,7 +237,9 @@ fn from_index(
             )));
         }
         let layers: Vec<String> = manifest.layers.iter().map(Descriptor::path).collect();
-        if layers.iter().all(|path| members.has(path)) {
+        if let Some(layer) = layers.iter().find(|path| !members.has(path)) {
+            absent.get_or_insert_with(|| layer.clone());
+        } else {
             found.push(Found {
                 platform: Config::parse(&config)?.platform(),
                 config,

@@ -87,6 +87,17 @@ fn copy(
     }
 }
 
+/// What writes archives of images.
+pub(in crate::image) const WRITERS: &str = "`webpods pull --to`, `docker save` and `docker buildx \
+     build --output type=oci` write some";
+
+/// A stream that is unlike an archive from its first byte on.
+pub(super) fn unlike(error: io::Error) -> crate::error::Error {
+    damaged(error)
+        .context("it is no archive of images, or nothing of one is left")
+        .hint(WRITERS)
+}
+
 pub(super) fn damaged(error: io::Error) -> crate::error::Error {
     let mut said = crate::error::Error::user("the archive is damaged or incomplete");
     // The reason is often one level down, in what a stream of ours reported.

@@ -55,8 +55,13 @@ impl<'a> Members<'a> {
         let mut by_path = HashMap::new();
         let mut documents = 0;
         let mut archive = tar::Archive::new(archive);
-        for entry in archive.entries().map_err(layer::damaged)? {
-            let mut entry = entry.map_err(layer::damaged)?;
+        for (number, entry) in archive.entries().map_err(layer::damaged)?.enumerate() {
+            let broken = if number == 0 {
+                layer::unlike
+            } else {
+                layer::damaged
+            };
+            let mut entry = entry.map_err(broken)?;
             let path = within("", &entry.path_bytes())?;
             if by_path.len() >= MOST_MEMBERS {
                 return Err(Error::user(format!(

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use self::choose::{Found, choose, images};
 pub(super) use self::choose::{in_full, same_platform};
+pub(super) use self::layer::WRITERS;
 use self::members::Members;
 use super::growing::Watch;
 use super::{Store, manifest};
@@ -70,8 +71,16 @@ impl<'a> Archive<'a> {
     pub(super) fn open(store: &'a Store, path: &Path) -> Result<Self> {
         let shown = path.display();
         let unreadable = || format!("`{shown}` cannot be read");
+        let found = std::fs::metadata(path).explain(unreadable)?;
+        if !found.is_file() && !found.is_dir() {
+            return Err(Error::user(format!(
+                "`{shown}` is neither a file nor a folder, and an archive is not read from a pipe"
+            ))
+            .hint(
+                "write it into a file first, like `docker save -o images.tar …`, and name that",
+            ));
+        }
         let mut file = File::open(path).explain(unreadable)?;
-        let found = file.metadata().explain(unreadable)?;
         let opened = if found.is_dir() {
             Members::folder(store, path)
         } else {

@@ -94,6 +94,29 @@ async fn waiting_ends_at_its_limit() {
 }
 
 #[tokio::test]
+async fn waiting_ends_when_it_is_interrupted_and_takes_nothing() {
+    let fleet = Fleet::of(&["a"]);
+    let lease = fleet.copies.lock(&request("alice@laptop")).await.unwrap();
+    let (stop, interrupt) = Interrupt::manual();
+    let stopping = stop.clone();
+    let mut patient = request("bob@desk");
+    patient.wait = Some(Duration::from_secs(600));
+    patient.stop = interrupt;
+    patient.events = Events::new(move |_| {
+        stopping.send_replace(true);
+    });
+    let error = fleet.copies.lock(&patient).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted);
+    lease.check().unwrap();
+    lease.release(Outcome::Done, None).await.unwrap();
+    // Nothing begins once a stop was requested.
+    let error = fleet.copies.lock(&patient).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Interrupted);
+    let free = fleet.copies.lock(&request("carol@desk")).await.unwrap();
+    free.release(Outcome::Done, None).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_lease_that_is_dropped_is_let_go() {
     let fleet = Fleet::of(&["a"]);
     drop(fleet.copies.lock(&request("alice@laptop")).await.unwrap());

@@ -21,6 +21,7 @@ use super::site::Site;
 use super::*;
 use crate::error::Kind;
 use crate::event::{Event, Events};
+use crate::interrupt::Interrupt;
 use crate::model::{self, ProjectState, ReleaseId, Ssh, StackKey};
 use crate::remote::Host;
 
@@ -89,6 +90,7 @@ fn request(by: &str) -> Request {
         release: Some(ReleaseId(1)),
         goal: None,
         wait: None,
+        stop: Interrupt::never(),
         events: Events::none(),
     }
 }
