@@ -74,19 +74,23 @@ impl Interrupt {
     ///
     /// # Errors
     /// Those of `work`; what `stopped` makes, which says how things stand then.
-    pub async fn unless_requested<T>(
-        &self,
-        stopped: impl FnOnce() -> Error,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
-        if self.is_requested() {
-            return Err(stopped());
-        }
-        tokio::select! {
-            // What is done is done.
-            biased;
-            result = work => result,
-            () = self.requested() => Err(stopped()),
+    pub fn unless_requested<'a, T>(
+        &'a self,
+        stopped: impl FnOnce() -> Error + 'a,
+        work: impl Future<Output = Result<T>> + 'a,
+    ) -> impl Future<Output = Result<T>> + 'a {
+        // Boxed: what takes long is large.
+        let work = Box::pin(work);
+        async move {
+            if self.is_requested() {
+                return Err(stopped());
+            }
+            tokio::select! {
+                // What is done is done.
+                biased;
+                result = work => result,
+                () = self.requested() => Err(stopped()),
+            }
         }
     }
 }
@@ -111,8 +115,9 @@ mod tests {
         let dropped = std::sync::Arc::new(());
         let held = std::sync::Arc::clone(&dropped);
         let endless = interrupt.unless_requested(stopped, async move {
-            let _held = held;
-            std::future::pending::<Result<()>>().await
+            let never = std::future::pending::<Result<()>>().await;
+            drop(held);
+            never
         });
         let (ended, ()) = tokio::join!(endless, async {
             stop.send_replace(true);

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::error::Result;
 use crate::image::{self, Coming, Shipped, Shipping, Tidings};
-use crate::model::{Digest, HostName, Project, Service};
+use crate::model::{Digest, HostName, Observed, Project, Service};
 use crate::state::Lease;
 
 use super::registry::Way;
@@ -24,6 +24,8 @@ pub(super) struct Ahead {
     pub(super) shipped: BTreeMap<HostName, Shipped>,
     /// The project's lock, when it was needed.
     pub(super) lease: Option<Lease>,
+    /// The fleet before anything was sent, when something was.
+    pub(super) seen: Option<Observed>,
 }
 
 impl Ahead {
@@ -31,6 +33,7 @@ impl Ahead {
     pub(super) fn add(&mut self, other: Self) {
         self.shipped.extend(other.shipped);
         self.lease = self.lease.take().or(other.lease);
+        self.seen = other.seen.or(self.seen.take());
     }
 }
 
@@ -56,14 +59,17 @@ impl Engine {
                 Some(Tidings::Begun(image)) => {
                     coming.push(image);
                     if placed.is_none() {
-                        placed = Some(self.reviewed(options).await.unwrap_or_default());
+                        placed = Some(self.reviewed(options).await.ok());
                     }
                 }
                 Some(first) => break first,
                 None => return ahead,
             }
         };
-        let Ok(wanted) = self.wanted(&coming, &placed.unwrap_or_default()).await else {
+        let Some((placed, seen)) = placed.flatten() else {
+            return ahead;
+        };
+        let Ok(wanted) = self.wanted(&coming, &placed).await else {
             return ahead;
         };
         if wanted.is_empty() {
@@ -78,6 +84,7 @@ impl Engine {
             return ahead;
         };
         ahead.lease = Some(lease);
+        ahead.seen = Some(seen);
         let shipping = Shipping {
             context: &self.settings.context,
             nodes,
@@ -122,11 +129,12 @@ impl Engine {
         ahead
     }
 
-    /// Where the replicas of each service will be, by a plan that the project's hooks agree with.
+    /// Where the replicas of each service will be in this fleet, by a plan that the project's hooks agree with.
     /// They are asked again, aloud, when the images are known: what refuses now refuses then.
-    async fn reviewed(&self, options: &RolloutOptions) -> Result<Placed> {
+    async fn reviewed(&self, options: &RolloutOptions) -> Result<(Placed, Observed)> {
         let (plan, observed) = self.forecast(options).await?;
-        Ok(placed(checked(plan, &observed, self.silent_decider()?)?))
+        let plan = checked(plan, &observed, self.silent_decider()?)?;
+        Ok((placed(plan), observed))
     }
 
     /// The images that each host will need of those that come.

@@ -234,7 +234,8 @@ impl Engine {
             let (surveyed, sent) = tokio::join!(surveyed, sent);
             ahead.add(sent);
             let surveyed = surveyed?;
-            let observed = self.observe_for(&surveyed);
+            // Whoever gets nothing may go away while the others are being served.
+            let observed = self.observe_for(&surveyed, ahead.seen.as_ref());
             let observed = interrupt.unless_requested(broken_off, observed).await?;
             if let Some(observed) = observed {
                 return Ok((surveyed.states, observed));

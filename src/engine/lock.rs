@@ -17,7 +17,7 @@ impl Rollout<'_> {
     /// turns out to be of another platform.
     pub(super) async fn look(&self, surveyed: &mut Option<Surveyed>) -> Result<Observed> {
         while let Some(made) = surveyed {
-            if let Some(observed) = self.engine.observe_for(made).await? {
+            if let Some(observed) = self.engine.observe_for(made, None).await? {
                 return Ok(observed);
             }
             *made = self.engine.make_images(&self.options).await?;

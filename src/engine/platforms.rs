@@ -165,7 +165,7 @@ impl Engine {
 }
 
 /// Needs every host to have been reached, once.
-fn by_platform(nodes: &Nodes) -> Platforms {
+pub(super) fn by_platform(nodes: &Nodes) -> Platforms {
     let mut platforms = Platforms::new();
     for node in nodes.iter() {
         let Some(identity) = node.acquaintance() else {

@@ -174,15 +174,12 @@ impl Engine {
     }
 
     /// `work` that changes nothing, unless a stop is requested.
-    pub(super) async fn while_looking<T>(
-        &self,
-        work: impl Future<Output = Result<T>>,
-    ) -> Result<T> {
+    pub(super) fn while_looking<'a, T>(
+        &'a self,
+        work: impl Future<Output = Result<T>> + 'a,
+    ) -> impl Future<Output = Result<T>> + 'a {
         let stopped = || interrupted("nothing was changed on any host");
-        self.settings
-            .interrupt
-            .unless_requested(stopped, work)
-            .await
+        self.settings.interrupt.unless_requested(stopped, work)
     }
 
     /// The local blob store.
@@ -233,14 +230,17 @@ impl Engine {
     /// # Errors
     /// A host cannot be reached or asked; the proxy driver's script fails.
     pub async fn observe(&self, images: &[Image]) -> Result<Observed> {
-        self.observe_telling(images, &self.settings.events).await
+        self.observe_telling(images, None, &self.settings.events)
+            .await
     }
 
     /// As [`Engine::observe`], with what is to be said of the hosts said to somebody else: nobody,
-    /// where they are looked at again later.
+    /// where they are looked at again later. What was seen `before` stands for hosts that do not
+    /// answer any more.
     pub(super) async fn observe_telling(
         &self,
         images: &[Image],
+        before: Option<&Observed>,
         events: &Events,
     ) -> Result<Observed> {
         let key = self.key().await?;
@@ -248,6 +248,7 @@ impl Engine {
         let wanted = observe::Wanted {
             images: images.iter().flat_map(Image::all).collect(),
             proxy_files: self.proxy_files(&key)?,
+            before,
         };
         let nodes = self.nodes().await?;
         observe::observe(nodes, context, &key, &wanted, events).await

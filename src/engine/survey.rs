@@ -208,7 +208,7 @@ impl Engine {
             (name.clone(), state)
         });
         let unknown: States = unknown.collect();
-        let observed = self.observe_telling(&[], &Events::none()).await?;
+        let observed = self.observe_telling(&[], None, &Events::none()).await?;
         let policy = self.silent_decider()?;
         let plan = self.foreseen(options, &unknown, &observed, policy).await?;
         Ok((plan, observed))

@@ -7,7 +7,7 @@ use crate::model::Observed;
 
 use super::Engine;
 use super::artifacts::{all_with_dependencies, known};
-use super::platforms::Platforms;
+use super::platforms::{Platforms, by_platform};
 use super::rollout::RolloutOptions;
 use super::survey::States;
 
@@ -59,13 +59,19 @@ impl Engine {
     }
 
     /// The fleet, asked about these images. None: a host turns out to be of another platform than
-    /// the images are for; they have to be looked for again.
+    /// the images are for; they have to be looked for again. What was seen `before` stands for hosts
+    /// that do not answer any more.
     ///
     /// # Errors
     /// As [`Engine::observe`].
-    pub(super) async fn observe_for(&self, surveyed: &Surveyed) -> Result<Option<Observed>> {
-        let observed = self.observe(&known(&surveyed.states)).await?;
-        let as_presumed = self.platforms().await? == surveyed.fleet;
+    pub(super) async fn observe_for(
+        &self,
+        surveyed: &Surveyed,
+        before: Option<&Observed>,
+    ) -> Result<Option<Observed>> {
+        let (images, events) = (known(&surveyed.states), &self.settings.events);
+        let observed = self.observe_telling(&images, before, events).await?;
+        let as_presumed = by_platform(self.nodes().await?) == surveyed.fleet;
         Ok(as_presumed.then_some(observed))
     }
 
@@ -73,7 +79,7 @@ impl Engine {
     pub(super) async fn survey(&self, options: &RolloutOptions) -> Result<(States, Observed)> {
         loop {
             let surveyed = self.survey_images(options).await?;
-            if let Some(observed) = self.observe_for(&surveyed).await? {
+            if let Some(observed) = self.observe_for(&surveyed, None).await? {
                 return Ok((surveyed.states, observed));
             }
         }

@@ -12,11 +12,13 @@ mod listening;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::join_all;
+use indexmap::IndexMap;
 
 use crate::docker::{Node, Nodes};
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::event::Events;
 use crate::image::{Have, have as have_images};
 use crate::model::{Context, HostName, HostObserved, Image, Observed, StackKey};
@@ -33,6 +35,9 @@ pub struct Wanted<'a> {
     pub images: Vec<&'a Image>,
     /// Per host, the files that the proxy driver may write.
     pub proxy_files: BTreeMap<HostName, Vec<String>>,
+    /// What was seen a moment ago: a host that does not answer any more is taken for what it was
+    /// then.
+    pub before: Option<&'a Observed>,
 }
 
 /// Observes every node.
@@ -59,25 +64,54 @@ pub async fn observe(
         Box::pin(host(node, &question, &images, events)).await
     }))
     .await;
-    let (copies, hosts): (Vec<_>, Vec<_>) = together(seen)?.into_iter().unzip();
+    let silent = |(node, answer): (&Arc<Node>, Result<Seen>)| match (answer, wanted.before) {
+        (Err(error), Some(before)) if error.kind() == Kind::Unreachable => {
+            let Some(then) = before.hosts.get(node.name()) else {
+                return Err(error);
+            };
+            events.warn(format!(
+                "host `{}` does not answer any more, and is taken for what it was a moment ago: \
+                 {error}",
+                node.name()
+            ));
+            Ok((node.name().clone(), None, then.clone()))
+        }
+        (answer, _) => answer.map(|(copy, host)| (node.name().clone(), Some(copy), host)),
+    };
+    let answers = together(nodes.iter().zip(seen).map(silent).collect())?;
+    let (mut copies, mut hosts) = (Vec::new(), IndexMap::new());
+    for (name, copy, host) in answers {
+        copies.extend(copy);
+        hosts.insert(name, host);
+    }
+    if let (Some(before), true) = (wanted.before, copies.len() < hosts.len()) {
+        // The newest copy may be on a host that is silent.
+        return Ok(Observed {
+            hosts,
+            state: before.state.clone(),
+            stale: before.stale.clone(),
+        });
+    }
     let found = newest(key, &copies)?;
     for warning in &found.warnings {
         events.warn(warning);
     }
-    let names = copies.into_iter().map(|copy| copy.host);
     Ok(Observed {
-        hosts: names.zip(hosts).collect(),
+        hosts,
         state: found.state,
         stale: found.stale,
     })
 }
+
+/// A host's copy of the state, and the rest.
+type Seen = (Copy, HostObserved);
 
 async fn host(
     node: &Node,
     question: &Question<'_>,
     images: &[Image],
     events: &Events,
-) -> Result<(Copy, HostObserved)> {
+) -> Result<Seen> {
     let (said, files, have) = tokio::try_join!(
         engine::ask(node, question.key, events),
         files::look(&node.host, question, events),

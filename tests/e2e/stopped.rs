@@ -86,10 +86,10 @@ fn a_build_for_a_file_that_is_terminated_leaves_nothing_beside_it() {
     for signal in ["-TERM", "-INT"] {
         let running = project.webpods().spawn(["pull", "--to", "images.tar"]);
         eventually("the file that is written", 60, || {
-            match names().len() > before.len() {
-                true => Ok(()),
-                false => Err(format!("{:?}", names())),
+            if names().len() > before.len() {
+                return Ok(());
             }
+            Err(format!("{:?}", names()))
         });
         let ended = stop(running, signal).expect(130);
         assert!(ended.stderr.contains("interrupted"), "{ended}");
