@@ -22,6 +22,11 @@ def write(path, content):
     path.write_bytes(content)
 
 
+def letters(path, size):
+    """A file that packs to about half."""
+    write(path, text(size))
+
+
 def blobs(folder, megabytes):
     """Files of 10 MB, every other one packable."""
     for number in range(megabytes // 10):

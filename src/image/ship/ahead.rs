@@ -15,7 +15,8 @@ use tokio::sync::oneshot;
 
 use super::archive::End;
 use super::failure::Failure;
-use super::feed::{Feeder, Part};
+use super::feed::Feeder;
+use super::part::Part;
 use super::road::Road;
 use super::transfer::{RESERVE, Transfer, send};
 use super::{Shipped, Shipping, Sizes};

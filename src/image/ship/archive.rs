@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::feed::Part;
+use super::part::Part;
 use crate::docker::Node;
 use crate::error::Result;
 use crate::image::{chain, layout};

@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use tokio::io::AsyncWriteExt;
 
 use super::answer::Answer;
-use super::feed::{self, Part};
+use super::feed;
+use super::part::Part;
 use super::said::Said;
 use crate::error::{Error, Result};
 use crate::image::Store;

@@ -12,6 +12,7 @@ use super::answer::Packing;
 use super::archive::{Assembly, End};
 use super::level::{SHORT, Spent};
 use super::pack::Packer;
+use super::part::Part;
 use crate::error::{Error, Explain, Result};
 use crate::image::Store;
 use crate::image::chunk::{Base, Recipe, SMALLEST, Stretch};
@@ -23,45 +24,6 @@ use crate::model::{Blob, Digest};
 const CHUNK: usize = 512 << 10;
 /// Bytes that an unpacker may hold back until more come: gzip's window.
 pub(super) static HELD_BACK: [u8; 64 << 10] = [0; 64 << 10];
-
-/// A blob, or its rest, to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Part {
-    pub(super) blob: Blob,
-    pub(super) offset: u64,
-    /// How the host makes it of what it has; none: it is sent.
-    pub(super) recipe: Option<Recipe>,
-}
-
-impl Part {
-    pub(super) fn length(&self) -> u64 {
-        self.blob.size - self.offset
-    }
-
-    /// Bytes of it that are sent.
-    pub(super) fn sent(&self) -> u64 {
-        self.recipe.as_ref().map_or(self.length(), Recipe::sent)
-    }
-
-    /// The line that announces it.
-    fn head(&self) -> String {
-        let mut head = format!(
-            "{} {} {}",
-            self.blob.digest.hex(),
-            self.offset,
-            self.blob.size
-        );
-        if let Some(recipe) = &self.recipe {
-            head.push_str(" made");
-            for base in &recipe.bases {
-                head.push(' ');
-                head.push_str(base.digest.hex());
-            }
-        }
-        head.push('\n');
-        head
-    }
-}
 
 /// A piece of the packed stream.
 pub(super) struct Packet {

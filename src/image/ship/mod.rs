@@ -16,6 +16,7 @@ mod failure;
 mod feed;
 mod level;
 mod pack;
+mod part;
 mod pass;
 mod road;
 mod said;

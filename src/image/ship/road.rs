@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::feed::Part;
+use super::part::Part;
 use crate::model::Digest;
 
 /// Where in the stream each blob ends.
