@@ -8,6 +8,7 @@ use super::which::Which;
 use crate::engine::select::Selection;
 use crate::engine::{Engine, LogOptions};
 use crate::error::Result;
+use crate::interrupt::interrupted;
 
 /// Show the output of containers, of all hosts in order of time
 #[derive(Debug, Args)]
@@ -113,7 +114,10 @@ async fn show(
             () = app.interrupt().requested() => {}
         }
     } else {
-        printing.await?;
+        let stopped = || interrupted("nothing was changed");
+        app.interrupt()
+            .unless_requested(stopped, printing)
+            .await?;
     }
     broken.map_or(Ok(()), Err)
 }

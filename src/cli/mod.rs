@@ -156,10 +156,11 @@ fn dispatch(verb: Verb, app: &App) -> Result<()> {
         Verb::Images(verb) => until_stopped(app, LOOKED, verb.run(app)),
         Verb::Diff(verb) => until_stopped(app, LOOKED, verb.run(app)),
         Verb::Ps(verb) => until_stopped(app, LOOKED, verb.run(app)),
-        Verb::Logs(verb) => until_stopped(app, LOOKED, verb.run(app)),
         Verb::Status(verb) => until_stopped(app, LOOKED, verb.run(app)),
         Verb::Release(verb) => until_stopped(app, LOOKED, verb.run(app)),
         Verb::Exec(verb) => until_stopped(app, INSIDE, verb.run(app)),
+        // Following logs ends well when it is stopped.
+        Verb::Logs(verb) => block_on(app, verb.run(app)),
         // These hold the project's lock, and let it go before they end.
         Verb::Push(verb) => block_on(app, verb.run(app)),
         Verb::Up(verb) | Verb::Deploy(verb) => block_on(app, verb.run(app)),
