@@ -115,9 +115,7 @@ async fn show(
         }
     } else {
         let stopped = || interrupted("nothing was changed");
-        app.interrupt()
-            .unless_requested(stopped, printing)
-            .await?;
+        app.interrupt().unless_requested(stopped, printing).await?;
     }
     broken.map_or(Ok(()), Err)
 }
