@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What class of failure this is; each kind has one exit code (`DESIGN` in `docs/exit-codes.md`).
+/// What class of failure this is; each kind has one exit code, see `docs/exit-codes.md`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Wrong input or configuration, or a refusal to plan: exit 1.
