@@ -18,7 +18,7 @@ mod rest;
 mod sketch;
 mod tar;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(super) use self::batch::Stretch;
 pub(super) use self::form::LARGEST as LARGEST_INDEX;

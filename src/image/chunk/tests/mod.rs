@@ -25,7 +25,7 @@ struct File {
 }
 
 /// Bytes that no piece repeats.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(in crate::image) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     std::iter::repeat_with(|| {
         state ^= state << 13;

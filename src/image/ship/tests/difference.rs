@@ -2,20 +2,7 @@
 
 use super::*;
 use crate::image::chunk::Index;
-
-/// Bytes that no piece repeats.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    })
-    .flatten()
-    .take(length)
-    .collect()
-}
+use crate::image::chunk::tests::noise;
 
 /// What was sent, and what was said meanwhile.
 struct Told {
