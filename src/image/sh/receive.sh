@@ -43,22 +43,32 @@ end_idle() {
   done
   flock -w 5 9
 }
-# A part is continued by the client that began it, by one process at a time.
-client=$2 part=$attempt lock=
+client=$2 begun="" asked=""
+lease=$cache/leases/$client.$attempt
+: >"$lease" || exit 1
+while IFS=' ' read -r hex size only && [ -n "$hex" ]; do
+  echo "$hex" >>"$lease"
+  asked="$asked$hex $size $only
+"
+  [ ! -s "$tmp/$hex.$client" ] || begun=1
+done
+
+# A part is continued by the client that began it, by one process at a time. Whoever began it may
+# have been killed a moment ago: what its connection still held is written first.
+part=$attempt lock=
 if command -v flock >/dev/null 2>&1; then
   lock=$tmp/$client.lock
   exec 9>>"$lock" || exit 1
-  if flock -n 9 || end_idle; then part=$client; else lock=; fi
+  if flock -n 9 || end_idle || { [ -n "$begun" ] && flock -w 5 9; }; then
+    part=$client
+  else lock=; fi
 fi
 # Its time says that someone is at work.
 alive() { [ -z "$lock" ] || : >"$lock"; }
 alive
 
 need=0
-lease=$cache/leases/$client.$attempt
-: >"$lease" || exit 1
 while IFS=' ' read -r hex size only && [ -n "$hex" ]; do
-  echo "$hex" >>"$lease"
   there=$(stat -c %s "$blobs/$hex" 2>/dev/null)
   if [ -n "$there" ] && { [ "$there" = "$size" ] || [ "$size" = - ]; }; then
     if [ -e "$indexes/$hex" ]; then echo "have $hex"; else echo "bare $hex"; fi
@@ -74,7 +84,9 @@ while IFS=' ' read -r hex size only && [ -n "$hex" ]; do
     need=$((need + size - offset))
   fi
   echo "want $hex $offset"
-done
+done <<EOF
+$asked
+EOF
 df -Pk "$tmp" | {
   read -r _
   read -r _ _ _ free _
@@ -226,6 +238,8 @@ unpack | {
     alive
     echo "ok $hex"
   done
+  # Nothing more is written: whoever goes on with the parts need not wait for the engine.
+  [ -z "$lock" ] || flock -u 9
   # The archive ends here, complete or not.
   exec 8>&-
   if [ -n "$loading" ]; then
