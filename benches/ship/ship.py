@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -84,6 +85,8 @@ class Bench:
         for node in nodes:
             node.limit(megabits)
         way.disconnect()
+        # What another way left to be written to disks is not this one's.
+        os.sync()
         wire = sum(node.received() for node in nodes)
         try:
             seconds, memory = run(way.command(case.after, nodes), self.log)
@@ -246,6 +249,8 @@ def packed_size(tag):
 
 
 def main():
+    # What was started ends with this, however it ends.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     lab_name, work, webpods, *addresses = sys.argv[1:]
     work = pathlib.Path(work)
     lab = Lab(lab_name, work, webpods)
