@@ -32,10 +32,11 @@ failed=$tmp/failed.$attempt
 trap 'rm -f -- "$failed"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Ends what an earlier attempt of this client left waiting when its connection went dead and nobody
-# told this host. Clients give up after 20 seconds without an answer. False: another one is at work.
+# Ends what an earlier attempt left waiting when its connection went dead and nobody told this host.
+# $1: the name of its parts. Clients give up after 20 seconds without an answer. False: another one
+# is at work.
 end_idle() {
-  last=$(stat -c %Y -- "$lock" "$tmp"/*."$client" 2>/dev/null | sort -n | tail -n 1)
+  last=$(stat -c %Y -- "$lock" "$tmp"/*."$1" 2>/dev/null | sort -n | tail -n 1)
   [ "$(($(date +%s) - last))" -ge 15 ] || return 1
   for fd in $(exec 9>&- && find -L /proc/[0-9]*/fd/9 -maxdepth 0 -samefile "$lock" 2>/dev/null); do
     pid=${fd#/proc/} && pid=${pid%%/*}
@@ -43,25 +44,37 @@ end_idle() {
   done
   flock -w 5 9
 }
-client=$2 begun="" asked=""
-lease=$cache/leases/$client.$attempt
+# The names that parts get: a client may be at work several times, for several projects.
+names="$2 $2-2 $2-3 $2-4"
+begun="" asked=""
+lease=$cache/leases/$2.$attempt
 : >"$lease" || exit 1
 while IFS=' ' read -r hex size only && [ -n "$hex" ]; do
   echo "$hex" >>"$lease"
   asked="$asked$hex $size $only
 "
-  [ ! -s "$tmp/$hex.$client" ] || begun=1
+  for name in $names; do
+    [ -s "$tmp/$hex.$name" ] || continue
+    case " $begun " in *" $name "*) ;; *) begun="$begun $name" ;; esac
+  done
 done
 
 # A part is continued by the client that began it, by one process at a time. Whoever began it may
 # have been killed a moment ago: what its connection still held is written first.
 part=$attempt lock=
-if command -v flock >/dev/null 2>&1; then
-  lock=$tmp/$client.lock
+take_name() {
+  lock=$tmp/$1.lock
   exec 9>>"$lock" || exit 1
-  if flock -n 9 || end_idle || { [ -n "$begun" ] && flock -w 5 9; }; then
-    part=$client
-  else lock=; fi
+  flock -n 9 || end_idle "$1"
+}
+if command -v flock >/dev/null 2>&1; then
+  for name in $begun; do
+    if take_name "$name" || flock -w 5 9; then part=$name && break; fi
+  done
+  [ "$part" != "$attempt" ] || for name in $names; do
+    if take_name "$name"; then part=$name && break; fi
+  done
+  [ "$part" != "$attempt" ] || lock=
 fi
 # Its time says that someone is at work.
 alive() { [ -z "$lock" ] || : >"$lock"; }

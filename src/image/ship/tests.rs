@@ -55,6 +55,7 @@ impl Fixture {
             digest: blob.digest,
             size: blob.size,
             from: None,
+            adopted: false,
         }
     }
 
@@ -95,10 +96,28 @@ impl Fixture {
 
     /// Leaves a part as a broken attempt of this store would.
     fn leave_part(&self, blob: &BlobShipment, bytes: &[u8]) {
+        self.leave_part_of("", blob, bytes);
+    }
+
+    /// The same of the client's second, third or fourth transfer at once: `-2`, …
+    fn leave_part_of(&self, transfer: &str, blob: &BlobShipment, bytes: &[u8]) {
+        let client = self.store.client().unwrap();
+        let part = format!("{}.{client}{transfer}", blob.digest.hex());
+        fs::write(self.tmp().join(part), bytes).unwrap();
+    }
+
+    fn tmp(&self) -> PathBuf {
         let tmp = self.cache().join("tmp");
         fs::create_dir_all(&tmp).unwrap();
+        tmp
+    }
+
+    /// Has this store be at work with the cache already, for another project.
+    fn busy(&self) -> fs::File {
         let client = self.store.client().unwrap();
-        fs::write(tmp.join(format!("{}.{client}", blob.digest.hex())), bytes).unwrap();
+        let lock = fs::File::create(self.tmp().join(format!("{client}.lock"))).unwrap();
+        lock.lock().unwrap();
+        lock
     }
 }
 
@@ -124,6 +143,24 @@ async fn a_broken_attempt_is_continued_where_it_stopped() {
     fixture.leave_part(&blob, b"first half,");
     assert_eq!(fixture.send(std::slice::from_ref(&blob)).await.unwrap(), 12);
     fixture.assert_arrived(&[blob]);
+}
+
+#[tokio::test]
+async fn what_a_client_sends_beside_another_transfer_of_its_own_is_continued_too() {
+    let fixture = Fixture::new();
+    let _lock = fixture.busy();
+    let [first, second] = [&b"sent, in the middle"[..], b"begun, and continued"];
+    let [first, second] = [first, second].map(|bytes| fixture.put(bytes));
+    assert_eq!(
+        fixture.send(std::slice::from_ref(&first)).await.unwrap(),
+        19
+    );
+    fixture.leave_part_of("-2", &second, b"begun,");
+    assert_eq!(
+        fixture.send(std::slice::from_ref(&second)).await.unwrap(),
+        14
+    );
+    fixture.assert_arrived(&[first, second]);
 }
 
 #[tokio::test]
@@ -216,6 +253,7 @@ async fn a_full_disk_is_seen_before_anything_is_sent() {
         digest: Digest::of(b"huge"),
         size: 1 << 60,
         from: None,
+        adopted: false,
     };
     let error = fixture.send(&[blob]).await.unwrap_err();
     assert!(error.message().contains("too little space"), "{error}");
