@@ -36,7 +36,11 @@ into_engine() {
     taken=$?
     echo "$answer"
     [ "$taken" -ne 0 ] || return 0
-    case $answer in *'Cannot connect to'* | *'error during connect'*) return 75 ;; esac
+    case $answer in
+      *'Cannot connect to'* | *'error during connect'*) return 75 ;;
+      # Said of an archive that breaks off, and of an answer.
+      *'unexpected EOF'*) DOCKER_HOST=unix://$1 docker version >/dev/null 2>&1 || return 75 ;;
+    esac
     return 1
   elif command -v curl >/dev/null 2>&1; then
     answer=$(curl -sS --unix-socket "$1" -X POST -H 'Expect:' -w '\n%{http_code}' \
