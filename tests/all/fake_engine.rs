@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -14,6 +14,9 @@ pub struct Fake {
     heard: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<usize>>,
 }
+
+/// How long an answer is held back at most.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Which answers wait for what.
 #[derive(Clone, Copy, Default)]
@@ -115,7 +118,9 @@ async fn serve(
         let body = String::from_utf8(body).ok()?;
         let (status, said) = answer(&request, &body);
         heard.lock().unwrap().push(request.clone());
+        let deadline = Instant::now() + PATIENCE;
         while hold.holds(&request, &heard.lock().unwrap()) {
+            assert!(Instant::now() < deadline, "{request} was held for too long");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let status_line = if status == 101 {
