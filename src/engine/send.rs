@@ -220,6 +220,7 @@ mod tests {
                 .map(|name| name.parse().unwrap()),
             digest: blob.digest,
             size: blob.size,
+            adopted: false,
         });
         Load {
             host: "h1".parse().unwrap(),
@@ -257,6 +258,7 @@ mod tests {
             digest: Digest::of(b"x"),
             size: 1,
             from: from.map(|name| name.parse().unwrap()),
+            adopted: false,
         };
         let mut blobs = [blob(None), blob(Some("a")), blob(Some("b"))];
         let failed = BTreeSet::from(["a".parse().unwrap(), "c".parse().unwrap()]);

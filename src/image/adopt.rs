@@ -4,10 +4,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{chain, unique};
+use super::chain::{self, Layered};
+use super::unique;
 use crate::docker::Node;
 use crate::error::Result;
-use crate::model::Digest;
+use crate::model::{Blob, Digest};
 use crate::plan::BlobShipment;
 
 const ADOPT: &str = include_str!("sh/adopt.sh");
@@ -15,6 +16,19 @@ const ADOPT: &str = include_str!("sh/adopt.sh");
 const WORTH: u64 = 256 << 10;
 /// Left free on the host, in kilobytes.
 const RESERVE: u64 = 64 << 10;
+
+/// Which of the layers are worth being copied from an engine with these images.
+pub(super) fn adoptable<'a>(
+    held: &[Layered],
+    wanted: impl IntoIterator<Item = &'a Blob>,
+) -> BTreeSet<Digest> {
+    let there: BTreeSet<&Digest> = held.iter().flat_map(|image| &image.layers).collect();
+    wanted
+        .into_iter()
+        .filter(|layer| layer.size >= WORTH && there.contains(&layer.digest))
+        .map(|layer| layer.digest.clone())
+        .collect()
+}
 
 /// An image of an engine and what it would give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +50,10 @@ pub(super) async fn adopt(node: &Node, cache_dir: &str, blobs: &[BlobShipment]) 
     }
     let engine = node.engine().await?;
     let images = chain::held(engine).await?;
-    let images = chain::layers_by_image(engine, &images).await?;
-    let givers = images.into_iter().map(|(id, layers)| Giver {
-        id,
-        layers: layers.into_iter().collect(),
+    let images = chain::layered(engine, &images).await?;
+    let givers = images.into_iter().map(|image| Giver {
+        id: image.id,
+        layers: image.layers.into_iter().collect(),
     });
     let givers = givers.collect();
     let digests = wanted.iter().map(|blob| blob.digest.clone()).collect();
@@ -105,6 +119,21 @@ mod tests {
             .chars()
             .map(|name| Digest::of(name.to_string().as_bytes()))
             .collect()
+    }
+
+    #[test]
+    fn what_is_small_is_sent_sooner_than_it_is_copied() {
+        let held = [Layered {
+            id: "sha256:0".to_owned(),
+            layers: digests("ab").into_iter().collect(),
+            supplies: false,
+        }];
+        let layer = |name: &str, size| Blob {
+            digest: Digest::of(name.as_bytes()),
+            size,
+        };
+        let wanted = [layer("a", WORTH), layer("b", WORTH - 1), layer("c", WORTH)];
+        assert_eq!(adoptable(&held, &wanted), digests("a"));
     }
 
     #[test]

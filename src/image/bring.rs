@@ -79,6 +79,7 @@ impl Shipping<'_> {
                 digest: blob.digest,
                 size: blob.size,
                 from: None,
+                adopted: false,
             })
             .collect();
         self.ship(node, &blobs, &[], Shipped::default()).await?;

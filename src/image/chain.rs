@@ -35,32 +35,57 @@ pub(super) async fn held(engine: &Engine) -> Result<Vec<Held>> {
         .collect())
 }
 
-/// The layers of every image that can supply any: on the classic store all images, on the
-/// containerd store those that were loaded in our form, where layers are named by their content.
-pub(super) async fn layers(engine: &Engine, held: &[Held]) -> Result<Vec<Vec<Digest>>> {
-    let store = engine.identity().store;
-    let useful = held.iter().filter(|image| match store {
-        Kind::Classic => true,
-        Kind::Containerd => image.tags.iter().any(|tag| Image::is_shipped_tag(tag)),
-    });
-    let all = layers_by_image(engine, useful).await?;
-    Ok(all.into_iter().map(|(_, layers)| layers).collect())
+/// An image an engine holds, and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Layered {
+    pub(super) id: String,
+    /// From the base up.
+    pub(super) layers: Vec<Digest>,
+    /// Whether an image that is loaded may leave out layers because of this one: on the classic
+    /// store always, on the containerd store when this one was loaded in our form, where layers are
+    /// named by their content.
+    pub(super) supplies: bool,
 }
 
-/// The identifiers of images, each with its layers from the base up.
-pub(super) async fn layers_by_image(
+impl Held {
+    fn supplies(&self, store: Kind) -> bool {
+        match store {
+            Kind::Classic => true,
+            Kind::Containerd => self.tags.iter().any(|tag| Image::is_shipped_tag(tag)),
+        }
+    }
+}
+
+/// The layers of every image that can supply any.
+pub(super) async fn layers(engine: &Engine, held: &[Held]) -> Result<Vec<Vec<Digest>>> {
+    let store = engine.identity().store;
+    let useful = held.iter().filter(|image| image.supplies(store));
+    let all = layered(engine, useful).await?;
+    Ok(all.into_iter().map(|image| image.layers).collect())
+}
+
+/// The layers of images, whatever these can do with them.
+pub(super) async fn layered(
     engine: &Engine,
     held: impl IntoIterator<Item = &Held>,
-) -> Result<Vec<(String, Vec<Digest>)>> {
+) -> Result<Vec<Layered>> {
+    let store = engine.identity().store;
+    let images = held.into_iter();
     // Owned, because a stream over borrowed images is not `Send` as far as the compiler can tell.
-    let ids: Vec<String> = held.into_iter().map(|image| image.id.clone()).collect();
-    stream::iter(ids)
-        .map(|id| async move {
+    let images = images.map(|image| (image.id.clone(), image.supplies(store)));
+    let images: Vec<(String, bool)> = images.collect();
+    stream::iter(images)
+        .map(|(id, supplies)| async move {
             // An image may vanish between the two questions.
             let found = engine.image_content(&id).await.found()?;
             let content = found.unwrap_or_default();
             let layers = content.layers().iter();
-            Ok((id, layers.filter_map(|layer| layer.parse().ok()).collect()))
+            let layers = layers.filter_map(|layer| layer.parse().ok()).collect();
+            Ok(Layered {
+                id,
+                layers,
+                supplies,
+            })
         })
         .buffer_unordered(AT_ONCE)
         .try_collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 
 use super::load::{self, Loaded};
-use super::{Store, amount, chain, registry};
+use super::{Store, adopt, amount, chain, registry};
 use crate::docker::{Engine, Node};
 use crate::error::{Error, Result};
 use crate::event::Events;
@@ -21,6 +21,8 @@ pub struct Have {
     pub blobs: BTreeSet<Digest>,
     /// Layers its engine can supply to every one of the images that needs them.
     pub engine_layers: BTreeSet<Digest>,
+    /// Layers that it can copy from its engine into its cache, of the others.
+    pub adoptable: BTreeSet<Digest>,
     /// Manifest digests of images its engine holds under their host tag.
     pub images: BTreeSet<Digest>,
 }
@@ -49,21 +51,19 @@ impl Have {
 /// The host or its engine does not answer.
 pub async fn have(node: &Node, cache_dir: &str, images: &[Image]) -> Result<Have> {
     let wanted: BTreeSet<&Blob> = images.iter().flat_map(Image::blobs).collect();
-    let (mut blobs, (held, engine_layers)) = tokio::try_join!(
+    let (mut blobs, mut have) = tokio::try_join!(
         cached(node, cache_dir, &wanted),
         node.ask(|engine| async move { loaded(&engine, images).await })
     )?;
     for image in images.iter().filter(|image| image.pull.is_some()) {
         let digest = &image.manifest.digest;
-        if !held.contains(digest) && registry::held(node.engine().await?, image).await? {
+        if !have.images.contains(digest) && registry::held(node.engine().await?, image).await? {
             blobs.insert(digest.clone());
         }
     }
-    Ok(Have {
-        blobs,
-        engine_layers,
-        images: held,
-    })
+    have.adoptable.retain(|layer| !blobs.contains(layer));
+    have.blobs = blobs;
+    Ok(have)
 }
 
 /// The blobs in the cache that have the size they should have.
@@ -102,7 +102,8 @@ async fn cached(
 }
 
 /// The images that the engine holds under their host tag, and the layers it can supply to others.
-async fn loaded(engine: &Engine, images: &[Image]) -> Result<(BTreeSet<Digest>, BTreeSet<Digest>)> {
+/// Of the cache nothing is known yet.
+async fn loaded(engine: &Engine, images: &[Image]) -> Result<Have> {
     // The classic store has a name only when it has the image: there the list says it all.
     let listed = |image: &Image| engine.identity().store == Kind::Classic && image.pull.is_none();
     let doubtful = images.iter().filter(|image| !listed(image));
@@ -111,11 +112,11 @@ async fn loaded(engine: &Engine, images: &[Image]) -> Result<(BTreeSet<Digest>, 
         .iter()
         .flat_map(|image| image.tags.iter().map(String::as_str))
         .collect();
-    let (mut there, mut missing) = (BTreeSet::new(), Vec::new());
+    let (mut have, mut missing) = (Have::default(), Vec::new());
     for image in images {
         let named = tags.contains(image.host_tag().as_str());
         if named && (listed(image) || whole.contains(&image.manifest.digest)) {
-            there.insert(image.manifest.digest.clone());
+            have.images.insert(image.manifest.digest.clone());
         } else {
             missing.push(image);
         }
@@ -123,11 +124,17 @@ async fn loaded(engine: &Engine, images: &[Image]) -> Result<(BTreeSet<Digest>, 
     missing.retain(|image| image.pull.is_none());
     if missing.is_empty() {
         // Nothing will be loaded, so nobody needs to know about layers.
-        return Ok((there, BTreeSet::new()));
+        return Ok(have);
     }
-    let layers = chain::layers(engine, &held).await?;
-    let kind = engine.identity().store;
-    Ok((there, chain::supplied_to_all(kind, &layers, missing)))
+    let there = chain::layered(engine, &held).await?;
+    let wanted: BTreeSet<&Blob> = missing.iter().flat_map(|image| &image.layers).collect();
+    have.adoptable = adopt::adoptable(&there, wanted);
+    let supplied = there.into_iter().filter(|one| one.supplies);
+    let supplied: Vec<Vec<Digest>> = supplied.map(|one| one.layers).collect();
+    have.engine_layers = chain::supplied_to_all(engine.identity().store, &supplied, missing);
+    have.adoptable
+        .retain(|layer| !have.engine_layers.contains(layer));
+    Ok(have)
 }
 
 /// Those of the images that the engine holds with all of their content, a few asked for at once.

@@ -210,13 +210,7 @@ pub(super) async fn damaged(host: &Host, cache_dir: &str, blobs: &[&str]) -> Res
 /// With what to do about it, where the engine does not say.
 fn explained(error: Error, said: &[u8]) -> Error {
     let said = String::from_utf8_lossy(said);
-    if said.contains("max depth exceeded") {
-        error
-            .hint(
-                "the engine's classic store takes at most 125 layers: join lines of the Dockerfile",
-            )
-            .hint("or let the host use the containerd image store, which takes some 400")
-    } else if said.contains("no space left on device") {
+    if said.contains("no space left on device") {
         error.hint("free disk space on the host; `webpods prune` removes what no release needs")
     } else {
         error

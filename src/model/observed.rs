@@ -54,6 +54,9 @@ pub struct HostObserved {
     pub blobs: BTreeSet<Digest>,
     /// Layers (diff IDs) the engine can supply itself, so that they need not be sent.
     pub engine_layers: BTreeSet<Digest>,
+    /// Layers that the host can copy from its engine into its cache, of the others.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub adoptable: BTreeSet<Digest>,
     /// This project's proxy files as they are now; none: absent.
     pub proxy_files: BTreeMap<String, Option<String>>,
 }

@@ -136,6 +136,7 @@ async fn host(
         images: said.images,
         blobs: have.blobs,
         engine_layers: have.engine_layers,
+        adoptable: have.adoptable,
         proxy_files: files.proxy,
     };
     Ok((files.state, host))

@@ -20,7 +20,8 @@ enum Group<'a> {
 struct Candidate<'a> {
     name: &'a HostName,
     group: Group<'a>,
-    cached: &'a BTreeSet<Digest>,
+    /// In its cache, or in its engine so that it will be there.
+    there: BTreeSet<Digest>,
     lacks: BTreeMap<Digest, u64>,
 }
 
@@ -52,7 +53,7 @@ pub(super) fn route(inputs: &Inputs<'_>, fleet: &Fleet<'_>, plans: &mut [ImagePl
         let Some(sources) = sources.get(&shipment.host) else {
             continue;
         };
-        for blob in &mut shipment.blobs {
+        for blob in shipment.blobs.iter_mut().filter(|blob| !blob.adopted) {
             blob.from = sources.get(&blob.digest).cloned();
         }
     }
@@ -75,14 +76,19 @@ fn candidate<'a>(
     }
     let shipments = plans.iter().flat_map(|plan| &plan.shipments);
     let own = shipments.filter(|shipment| shipment.host == host.name);
+    let (mut there, mut lacks) = (member.observed.blobs.clone(), BTreeMap::new());
+    for blob in own.flat_map(|shipment| &shipment.blobs) {
+        if blob.adopted {
+            there.insert(blob.digest.clone());
+        } else {
+            lacks.insert(blob.digest.clone(), blob.size);
+        }
+    }
     Some(Candidate {
         name: &host.name,
         group,
-        cached: &member.observed.blobs,
-        lacks: own
-            .flat_map(|shipment| &shipment.blobs)
-            .map(|blob| (blob.digest.clone(), blob.size))
-            .collect(),
+        there,
+        lacks,
     })
 }
 
@@ -96,7 +102,7 @@ fn sources(candidates: &[Candidate<'_>]) -> Sources {
     for one in candidates {
         for digest in one.lacks.keys() {
             let group = || ranked.iter().filter(|other| other.group == one.group);
-            let holder = group().find(|other| other.cached.contains(digest));
+            let holder = group().find(|other| other.there.contains(digest));
             let first = || group().find(|other| other.lacks.contains_key(digest));
             if let Some(from) = holder.or_else(first).filter(|from| from.name != one.name) {
                 let own = sources.entry(one.name.clone()).or_default();
@@ -115,10 +121,6 @@ mod tests {
     fn routed(hosts: &[(&str, &str, &str, &str)]) -> String {
         let digest = |one: &str| Digest::of(one.as_bytes());
         let names: Vec<HostName> = hosts.iter().map(|host| host.0.parse().unwrap()).collect();
-        let caches: Vec<BTreeSet<Digest>> = hosts
-            .iter()
-            .map(|host| host.2.split_whitespace().map(digest).collect())
-            .collect();
         let candidates: Vec<Candidate<'_>> = hosts
             .iter()
             .enumerate()
@@ -128,7 +130,7 @@ mod tests {
                     "" => Group::All,
                     label => Group::Labelled(label),
                 },
-                cached: &caches[at],
+                there: host.2.split_whitespace().map(digest).collect(),
                 // The size of a blob is its name's length.
                 lacks: host
                     .3

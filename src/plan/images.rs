@@ -6,13 +6,14 @@ use super::fleet::{Fleet, Member, list};
 use super::work::Work;
 use super::{BlobShipment, ImagePlan, ImageShipment, StepKind};
 use crate::error::{Error, Result};
-use crate::model::{Digest, HostName, Image, ImageState, Service, machine};
+use crate::model::{Digest, HostName, Image, ImageState, Service, Store, machine};
 
 /// Images with what each host lacks of them; a blob goes to a host once, whatever images share it.
 ///
 /// # Errors
-/// An image was built for another platform than that of a host it is needed on, or an image of an
-/// older release is not complete on a host and its bytes are not here.
+/// An image was built for another platform than that of a host it is needed on, or has more layers
+/// than its engine takes; or an image of an older release is not complete on a host and its bytes
+/// are not here.
 pub(super) fn images(
     works: &[Work<'_>],
     fleet: &Fleet<'_>,
@@ -26,6 +27,7 @@ pub(super) fn images(
         let Some(image) = work.image() else {
             continue;
         };
+        check_layers(work, image, fleet)?;
         for one in image.all() {
             let plan = plans.entry(identity(one)).or_insert_with(|| {
                 order.push(identity(one));
@@ -96,12 +98,14 @@ fn shipment(member: &Member<'_>, image: &Image, sent: &mut BTreeSet<Digest>) -> 
                 digest: blob.digest.clone(),
                 size: blob.size,
                 from: None,
+                adopted: member.observed.adoptable.contains(&blob.digest),
             });
         }
     }
+    let travel = blobs.iter().filter(|blob| !blob.adopted);
     ImageShipment {
         host: member.name().clone(),
-        bytes: blobs.iter().map(|blob| blob.size).sum(),
+        bytes: travel.map(|blob| blob.size).sum(),
         blobs,
         pull: image.pull.is_some() && !there,
     }
@@ -155,6 +159,32 @@ pub(super) fn loads(plans: &[ImagePlan]) -> Steps {
         })
     });
     loads.collect()
+}
+
+/// The longest chain of layers that the classic store of an engine takes.
+const CLASSIC_LAYERS: usize = 125;
+
+/// An image goes only where the engine can hold it.
+fn check_layers(work: &Work<'_>, image: &Image, fleet: &Fleet<'_>) -> Result<()> {
+    let layers = |member: &Member<'_>| image.on(&member.observed.platform).layers.len();
+    let fresh = work.fresh_hosts();
+    let members = fleet.members.iter();
+    let full: Vec<&Member<'_>> = members
+        .filter(|member| fresh.contains(member.name()))
+        .filter(|member| member.observed.store == Store::Classic)
+        .filter(|member| layers(member) > CLASSIC_LAYERS)
+        .collect();
+    let Some(layers) = full.iter().map(|member| layers(member)).max() else {
+        return Ok(());
+    };
+    Err(Error::user(format!(
+        "the image of service `{}` has {layers} layers, and the classic image store on {} takes at \
+         most {CLASSIC_LAYERS}",
+        work.name(),
+        list(full.iter().map(|member| member.name()))
+    ))
+    .hint("join lines of the Dockerfile")
+    .hint("or let these hosts use the containerd image store, which takes some 400"))
 }
 
 /// How a host runs an image.

@@ -59,5 +59,5 @@ pub use policy::{Batch, Change, PlaceHost, PlaceRequest, Policy, RenderRequest, 
 pub use types::{
     Action, BlobShipment, FileSource, HttpProbe, ImagePlan, ImageShipment, Plan, PlannedHost,
     Reason, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan, Stage, StagedFile, Step,
-    StepKind,
+    StepKind, Way,
 };

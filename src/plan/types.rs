@@ -147,7 +147,7 @@ pub struct ImageShipment {
     pub host: HostName,
     /// Blobs to send; what another image of the same plan sends already is not repeated.
     pub blobs: Vec<BlobShipment>,
-    /// Bytes to send: the sum of `blobs`.
+    /// Bytes to send: the sum of `blobs`, without what the host copies from its own engine.
     pub bytes: u64,
     /// The host pulls it from the image's registry.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -155,19 +155,35 @@ pub struct ImageShipment {
 }
 
 impl ImageShipment {
-    /// Bytes by where they come from, this machine first.
+    /// Bytes by where they come from; nothing is sent: 0 bytes from this machine.
     #[must_use]
-    pub fn ways(&self) -> BTreeMap<Option<&HostName>, u64> {
+    pub fn ways(&self) -> BTreeMap<Way<'_>, u64> {
         let mut ways = BTreeMap::new();
-        for blob in self.blobs.iter().filter(|blob| blob.from.is_some()) {
-            *ways.entry(blob.from.as_ref()).or_default() += blob.size;
+        let mut passed = 0;
+        for blob in &self.blobs {
+            match blob.way() {
+                Way::Sent => continue,
+                Way::Passed(_) => passed += blob.size,
+                Way::Adopted => {}
+            }
+            *ways.entry(blob.way()).or_default() += blob.size;
         }
-        let passed: u64 = ways.values().sum();
         if self.bytes > passed || ways.is_empty() {
-            ways.insert(None, self.bytes.saturating_sub(passed));
+            ways.insert(Way::Sent, self.bytes.saturating_sub(passed));
         }
         ways
     }
+}
+
+/// How bytes come into a host's cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way<'a> {
+    /// From this machine.
+    Sent,
+    /// From the host's own engine, which cannot supply them to a load as they are.
+    Adopted,
+    /// From another host.
+    Passed(&'a HostName),
 }
 
 /// A blob to send.
@@ -180,6 +196,22 @@ pub struct BlobShipment {
     /// The host that passes it on, in its cache by then; none: this machine sends it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<HostName>,
+    /// The host's own engine has it, and the host copies it from there. This machine sends it when
+    /// that fails.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+}
+
+impl BlobShipment {
+    /// How it comes there.
+    #[must_use]
+    pub fn way(&self) -> Way<'_> {
+        match &self.from {
+            Some(from) => Way::Passed(from),
+            None if self.adopted => Way::Adopted,
+            None => Way::Sent,
+        }
+    }
 }
 
 /// A change of one domain's route.

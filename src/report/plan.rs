@@ -11,6 +11,7 @@ use super::paint::Paint;
 use crate::model::{Hook, HostName, Route, ServiceName};
 use crate::plan::{
     Action, ImageShipment, Plan, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan, StepKind,
+    Way,
 };
 use image::{Missing, build_line, image_line, ship_line};
 
@@ -245,13 +246,13 @@ fn summary(plan: &Plan) -> String {
             ReplicaAction::Remove => remove += 1,
         }
     }
-    let (mut total, mut passed) = (0, 0);
+    let (mut total, mut adopted, mut passed) = (0, 0, 0);
     let shipments = plan.images.iter().flat_map(|image| &image.shipments);
-    for (from, count) in shipments.flat_map(ImageShipment::ways) {
-        *if from.is_none() {
-            &mut total
-        } else {
-            &mut passed
+    for (way, count) in shipments.flat_map(ImageShipment::ways) {
+        *match way {
+            Way::Sent => &mut total,
+            Way::Adopted => &mut adopted,
+            Way::Passed(_) => &mut passed,
         } += count;
     }
     let mut parts = vec![format!(
@@ -259,6 +260,9 @@ fn summary(plan: &Plan) -> String {
     )];
     if total > 0 {
         parts.push(format!("{} to ship", bytes(total)));
+    }
+    if adopted > 0 {
+        parts.push(format!("{} from hosts' own engines", bytes(adopted)));
     }
     if passed > 0 {
         parts.push(format!("{} between hosts", bytes(passed)));

@@ -7,6 +7,7 @@
 )]
 
 mod absent;
+mod adopted;
 mod builds;
 mod cache;
 mod carried;
@@ -19,6 +20,7 @@ mod fanout;
 mod faults;
 mod first;
 mod fleet;
+mod into_engine;
 mod isolation;
 mod platforms;
 mod pulls;

@@ -48,8 +48,8 @@ impl Shipping<'_> {
         }
         let wanted: BTreeSet<&Digest> = coming.iter().flat_map(|one| &one.layers).collect();
         let held = chain::held(engine).await?;
-        let held = chain::layers_by_image(engine, &held).await?;
-        let mut held = held.iter().flat_map(|(_, layers)| layers);
+        let held = chain::layered(engine, &held).await?;
+        let mut held = held.iter().flat_map(|image| &image.layers);
         if held.any(|layer| wanted.contains(layer)) {
             // Its engine can supply them.
             return Ok(Shipped::default());

@@ -1,7 +1,7 @@
 //! What a plan says of a service's image: which one, whether it is built, and where it travels.
 
 use crate::model::{Digest, ServiceName};
-use crate::plan::{Action, ImagePlan, Plan, ServicePlan};
+use crate::plan::{Action, ImagePlan, Plan, ServicePlan, Way};
 
 use super::super::{bytes, clean};
 
@@ -120,10 +120,11 @@ pub(super) fn ship_line(plan: &Plan, name: &ServiceName, service: &ServicePlan) 
         .flat_map(|shipment| {
             let host = &shipment.host;
             let ways = shipment.ways().into_iter();
-            ways.map(move |(from, count)| match (from, count) {
-                (None, 0) => format!("{host} (already cached)"),
-                (None, count) => format!("{} to {host}", bytes(count)),
-                (Some(from), count) => format!("{} to {host} from {from}", bytes(count)),
+            ways.map(move |(way, count)| match way {
+                Way::Sent if count == 0 => format!("{host} (already cached)"),
+                Way::Sent => format!("{} to {host}", bytes(count)),
+                Way::Adopted => format!("{} on {host} from its engine", bytes(count)),
+                Way::Passed(from) => format!("{} to {host} from {from}", bytes(count)),
             })
         })
         .chain(pulled)

@@ -40,6 +40,7 @@ macro_rules! stories {
 }
 
 stories! {
+    adopted
     circle_of_dependencies
     config_only
     container_name_twice
@@ -106,6 +107,7 @@ stories! {
     stop_first
     subset_of_hosts
     subset_of_services
+    too_many_layers
     unhealthy_replicas
     volumes_external
     volumes_move

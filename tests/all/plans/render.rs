@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use webpods::model::{Hook, HostName, Route};
-use webpods::plan::{BlobShipment, HttpProbe, Plan, ReplicaAction, Step, StepKind};
+use webpods::plan::{BlobShipment, HttpProbe, Plan, ReplicaAction, Step, StepKind, Way};
 
 pub fn render(plan: &Plan) -> String {
     let mut out = String::new();
@@ -132,13 +132,16 @@ fn services(out: &mut String, plan: &Plan) {
     }
 }
 
-/// `, 2 of them from a`, where other hosts pass blobs on.
+/// `, 2 of them from a`, where not all blobs come from the client.
 fn sources(blobs: &[BlobShipment]) -> String {
-    let mut sources: BTreeMap<&HostName, usize> = BTreeMap::new();
+    let mut sources: BTreeMap<&str, usize> = BTreeMap::new();
     for blob in blobs {
-        if let Some(from) = &blob.from {
-            *sources.entry(from).or_default() += 1;
-        }
+        let from = match blob.way() {
+            Way::Sent => continue,
+            Way::Adopted => "its engine",
+            Way::Passed(from) => from.as_str(),
+        };
+        *sources.entry(from).or_default() += 1;
     }
     let text = |(from, count)| format!(", {count} of them from {from}");
     sources.into_iter().map(text).collect()

@@ -24,6 +24,7 @@ impl Fixture {
                 digest: blob.digest,
                 size: blob.size,
                 from: None,
+                adopted: false,
             })
             .collect();
         self.told(&store, &blobs).await

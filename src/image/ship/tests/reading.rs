@@ -52,6 +52,7 @@ async fn the_engine_reads_the_archive_while_blobs_arrive() {
             digest: blob.digest.clone(),
             size: blob.size,
             from: None,
+            adopted: false,
         });
         blobs.collect()
     };

@@ -84,6 +84,8 @@ pub struct HostSpec {
     pub made_from: BTreeMap<String, String>,
     /// Images that hosts pull and that somebody pulled here before.
     pub pulled: Vec<String>,
+    /// Layers that the engine has where it cannot supply them, and hands out.
+    pub adoptable: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -282,6 +282,11 @@ fn observed(spec: &HostSpec) -> HostObserved {
         images: [].into(),
         blobs: spec.pulled.iter().map(|image| manifest_of(image)).collect(),
         engine_layers: [].into(),
+        adoptable: spec
+            .adoptable
+            .iter()
+            .map(|layer| Digest::of(layer.as_bytes()))
+            .collect(),
         proxy_files: BTreeMap::new(),
     }
 }
