@@ -87,6 +87,9 @@ impl Engine {
             },
             &self.settings.events,
         )?;
+        if action != Action::Down {
+            self.warn_of_no_agent(&options);
+        }
         let rollout = Rollout::new(self, action, options, view);
         let result = pipeline.run(&rollout).await;
         rollout.finish(result).await

@@ -84,10 +84,14 @@ impl Sending<'_> {
         });
         let results: Vec<_> = stream::iter(hosts).buffered(self.at_once()).collect().await;
         for (host, result) in results {
-            match result {
-                Ok(shipped) => self.shipped.entry(host.clone()).or_default().add(shipped),
-                Err(error) => self.fail(host, error),
-            }
+            self.note(host, result);
+        }
+    }
+
+    fn note(&mut self, host: &HostName, result: Result<Shipped>) {
+        match result {
+            Ok(shipped) => self.shipped.entry(host.clone()).or_default().add(shipped),
+            Err(error) => self.fail(host, error),
         }
     }
 
@@ -99,19 +103,19 @@ impl Sending<'_> {
         let hosts = sound.filter_map(|load| {
             let node = shipping.nodes.get(&load.host)?;
             Some(async move {
+                let mut again = Shipped::default();
                 for image in &load.images {
-                    if let Err(error) = shipping.bring(node, image).await {
-                        return (&load.host, Err(error));
+                    match shipping.bring(node, image).await {
+                        Ok(shipped) => again.add(shipped),
+                        Err(error) => return (&load.host, Err(error)),
                     }
                 }
-                (&load.host, Ok(()))
+                (&load.host, Ok(again))
             })
         });
         let results: Vec<_> = stream::iter(hosts).buffered(self.at_once()).collect().await;
         for (host, result) in results {
-            if let Err(error) = result {
-                self.fail(host, error);
-            }
+            self.note(host, result);
         }
     }
 

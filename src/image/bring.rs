@@ -23,12 +23,12 @@ impl Shipping<'_> {
     /// Loads an image. When the host's engine or cache no longer has what it had, since somebody
     /// removed it or it was damaged, and this machine has it, it is sent and loaded once more
     /// (spec §12.3). When the engine goes away, by a restart for instance, it has a minute to come
-    /// back, and loads the image then.
+    /// back, and loads the image then. Returns what had to be sent again.
     ///
     /// # Errors
     /// The engine refuses it, in its own words; what is missing cannot be sent; the engine does not
     /// come back (exit 7).
-    pub async fn bring(&self, node: &Node, image: &Image) -> Result<()> {
+    pub async fn bring(&self, node: &Node, image: &Image) -> Result<Shipped> {
         let mut losses = 0;
         loop {
             match self.try_to_bring(node, image).await {
@@ -50,10 +50,10 @@ impl Shipping<'_> {
         }
     }
 
-    async fn try_to_bring(&self, node: &Node, image: &Image) -> Result<()> {
+    async fn try_to_bring(&self, node: &Node, image: &Image) -> Result<Shipped> {
         let cache_dir = &self.context.artifacts.remote_cache_dir;
         let Err(error) = load(node, cache_dir, image).await else {
-            return Ok(());
+            return Ok(Shipped::default());
         };
         if node.host.is_local() || error.kind() == Kind::Unreachable {
             return Err(error);
@@ -82,8 +82,9 @@ impl Shipping<'_> {
                 adopted: false,
             })
             .collect();
-        self.ship(node, &blobs, &[], Shipped::default()).await?;
-        load(node, cache_dir, image).await
+        let again = self.ship(node, &blobs, &[], Shipped::default()).await?;
+        load(node, cache_dir, image).await?;
+        Ok(again)
     }
 }
 

@@ -180,6 +180,7 @@ fn without_an_agent_this_machine_carries_what_it_has_to_get_first() {
     let up = nothing
         .run(["up", "-d", "--no-build", "--fanout"])
         .expect(0);
+    assert!(up.stderr.contains("no ssh agent runs here"), "{up}");
     let said = "host `node-3` cannot get images from host `node-2` (no ssh agent";
     assert!(up.stderr.contains(said), "{up}");
     assert!(up.stderr.contains("fetched from host `node-2`"), "{up}");

@@ -31,14 +31,22 @@ fn a_damaged_blob_is_never_loaded_and_is_sent_again() {
     let manifest = manifest(&project);
     let loaded = format!("docker images -q webpods/{manifest}");
     assert_ne!(node.witness(&loaded), "");
-    // The cache remains.
-    node.witness(&format!("docker rmi webpods/{manifest}"));
     let layer = top_layer(node, &manifest);
+    // The cache remains.
+    let damage = || {
+        node.witness(&format!("docker rmi webpods/{manifest}"));
+        assert!(sound(node, &layer));
+        node.witness(&format!(
+            "printf damage | dd of={CACHE}/blobs/sha256/{layer} bs=1 seek=2000 conv=notrunc 2>&1"
+        ));
+    };
+    damage();
+    let push = project.webpods().run(["push"]).expect(0);
+    assert!(push.stderr.contains("it is sent again"), "{push}");
+    assert!(!push.stderr.contains("node-1: nothing to send"), "{push}");
     assert!(sound(node, &layer));
-    node.witness(&format!(
-        "printf damage | dd of={CACHE}/blobs/sha256/{layer} bs=1 seek=2000 conv=notrunc 2>&1"
-    ));
 
+    damage();
     let up = project.webpods().run(["up", "-d"]).expect(0);
     assert!(up.stderr.contains("it is sent again"), "{up}");
     assert!(sound(node, &layer));

@@ -71,7 +71,8 @@ async fn ship(here: &Stage, blobs: &[BlobShipment], images: &[Image]) -> Result<
 }
 
 async fn load(here: &Stage, image: &Image) -> Result<()> {
-    held(shipping(here)?.bring(&here.node, image)).await
+    held(shipping(here)?.bring(&here.node, image)).await?;
+    Ok(())
 }
 
 fn shipping(here: &Stage) -> Result<Shipping<'_>> {
