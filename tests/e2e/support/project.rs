@@ -142,6 +142,21 @@ impl Project {
     }
 }
 
+impl Project {
+    /// Removes from this machine's engine what was built, pulled or loaded for the project: all of
+    /// it bears the project's name.
+    fn forget_images(&self) {
+        let docker = |args: &[&str]| Command::new("docker").args(args).output().unwrap();
+        let named = format!("reference={}*", self.name);
+        let listed = docker(&["images", "--quiet", "--filter", &named]).stdout;
+        let listed = String::from_utf8(listed).unwrap();
+        let images: Vec<&str> = listed.lines().collect();
+        if !images.is_empty() {
+            docker(&[&["rmi", "--force"], &images[..]].concat());
+        }
+    }
+}
+
 impl Drop for Project {
     fn drop(&mut self) {
         let down = self.webpods().run(["down", "--volumes"]);
@@ -149,6 +164,7 @@ impl Drop for Project {
             down.status == 0 || std::thread::panicking(),
             "the project could not be removed: {down}"
         );
+        self.forget_images();
     }
 }
 
