@@ -39,6 +39,7 @@ mod rollback;
 mod rollout;
 mod routes;
 mod shares;
+mod shipment;
 mod spread;
 mod stages;
 mod summary;
@@ -56,8 +57,8 @@ pub use rollback::{rollback, rollback_target};
 pub use up::up;
 
 pub use policy::{Batch, Change, PlaceHost, PlaceRequest, Policy, RenderRequest, RolloutRequest};
+pub use shipment::{BlobShipment, ImagePlan, ImageShipment, Way};
 pub use types::{
-    Action, BlobShipment, FileSource, HttpProbe, ImagePlan, ImageShipment, Plan, PlannedHost,
-    Reason, ReplicaAction, ReplicaPlan, RouteChange, ServicePlan, Stage, StagedFile, Step,
-    StepKind, Way,
+    Action, FileSource, HttpProbe, Plan, PlannedHost, Reason, ReplicaAction, ReplicaPlan,
+    RouteChange, ServicePlan, Stage, StagedFile, Step, StepKind,
 };

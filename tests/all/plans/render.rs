@@ -52,12 +52,8 @@ pub fn render(plan: &Plan) -> String {
             .releases
             .iter()
             .map(|release| {
-                let mark = if Some(release.id) == state.active {
-                    "*"
-                } else {
-                    ""
-                };
-                format!("{}{mark}", release.id)
+                let active = Some(release.id) == state.active;
+                format!("{}{}", release.id, if active { "*" } else { "" })
             })
             .collect();
         line(
