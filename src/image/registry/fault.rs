@@ -43,8 +43,9 @@ const WORDS: [(Fault, &[&str]); 6] = [
             "denied",
             "incorrect username",
             "insufficient_scope",
-            "401",
-            "403",
+            "http 401",
+            "http 403",
+            "403 forbidden",
         ],
     ),
     (
@@ -68,15 +69,22 @@ const WORDS: [(Fault, &[&str]); 6] = [
             "eof",
             "connection reset",
             "lookup ",
-            "503",
-            "502",
+            "http 502",
+            "http 503",
+            "502 bad gateway",
+            "503 service unavailable",
         ],
     ),
 ];
 
 impl Fault {
     pub(super) fn of(said: &str) -> Self {
-        let said = said.to_lowercase();
+        // Names and digests say nothing: `shop/certificate` is no certificate.
+        let words = said.split_whitespace();
+        let words: Vec<&str> = words
+            .filter(|word| !word.contains('/') && !word.contains("sha256:"))
+            .collect();
+        let said = words.join(" ").to_lowercase();
         let found = WORDS.iter().find(|(_, words)| {
             let mut words = words.iter();
             words.any(|word| said.contains(word))
@@ -207,6 +215,18 @@ mod tests {
                 Fault::Unreachable,
             ),
             ("toomanyrequests: slow down", Fault::Other),
+            (
+                "manifest for h:5000/tls:/denied-403@sha256:40150214 not found: manifest unknown",
+                Fault::Missing,
+            ),
+            (
+                "received unexpected HTTP status: 503 Service Unavailable",
+                Fault::Unreachable,
+            ),
+            (
+                "error parsing HTTP 403 response body: invalid character '<'",
+                Fault::Unauthorized,
+            ),
         ] {
             assert_eq!(Fault::of(said), fault, "{said}");
         }
