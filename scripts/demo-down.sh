@@ -20,5 +20,11 @@ rm -rf "$target/demo"
 
 if [ -f "$engine_pid" ] && [ -z "$(docker ps --all --quiet 2>/dev/null)" ]; then
     echo "stopping the engine that the demo started"
-    kill "$(cat "$engine_pid")" 2>/dev/null || sudo -n kill "$(cat "$engine_pid")" || true
+    engine=$(cat "$engine_pid")
+    kill "$engine" 2>/dev/null || sudo -n kill "$engine" || true
+    # An engine that is started before this one is gone refuses to.
+    for _ in $(seq 300); do
+        [ -e "/proc/$engine" ] || break
+        sleep 0.1
+    done
 fi
